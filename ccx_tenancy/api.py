@@ -1,0 +1,33 @@
+"""The public Python API: the only import a consumer needs."""
+
+from ccx_tenancy import errors
+from ccx_tenancy.context import TenantContext
+from ccx_tenancy.provisioning import create_tenant
+from ccx_tenancy.tenants.api import (
+    archive_tenant,
+    current_tenant,
+    for_each_tenant,
+    get_tenant,
+    list_tenants,
+    require_tenant,
+    resolve_tenant,
+    resume_tenant,
+    suspend_tenant,
+    tenant_context,
+)
+
+__all__ = [
+    "TenantContext",
+    "archive_tenant",
+    "create_tenant",
+    "current_tenant",
+    "errors",
+    "for_each_tenant",
+    "get_tenant",
+    "list_tenants",
+    "require_tenant",
+    "resolve_tenant",
+    "resume_tenant",
+    "suspend_tenant",
+    "tenant_context",
+]

@@ -1,0 +1,37 @@
+"""The app that an Open edX host loads as a plug-in; it brings the others along."""
+
+from django.apps import AppConfig
+from django.core.checks import Tags, register
+from django.utils.translation import gettext_lazy as _
+
+
+class TenancyConfig(AppConfig):
+    """Label ``ccx_tenancy``: commands, templates, checks, and the Celery signals."""
+
+    name = "ccx_tenancy"
+    label = "ccx_tenancy"
+    verbose_name = _("Tenancy")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    plugin_app = {
+        "settings_config": {
+            "lms.djangoapp": {
+                "common": {"relative_path": "hosts.openedx.settings.common"},
+                "production": {"relative_path": "hosts.openedx.settings.production"},
+                "test": {"relative_path": "hosts.openedx.settings.test"},
+            },
+            "cms.djangoapp": {
+                "common": {"relative_path": "hosts.openedx.settings.common"},
+                "production": {"relative_path": "hosts.openedx.settings.production"},
+                "test": {"relative_path": "hosts.openedx.settings.test"},
+            },
+        },
+    }
+
+    def ready(self) -> None:
+        """Register the checks and connect the Celery signals."""
+        from ccx_tenancy import celery
+        from ccx_tenancy.conf import check_settings
+
+        register(check_settings, Tags.security)
+        celery.connect()

@@ -1,0 +1,187 @@
+"""``settings.CCX_TENANCY``: every key, its type, its default and its check, in one place.
+
+A key that is not below is refused by the system check ``ccx_tenancy.E001``, a value of the wrong kind by ``E002``.
+Values are read when they are needed, so ``override_settings`` works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.utils.functional import cached_property
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from ccx_tenancy.ports import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of ``CCX_TENANCY``: ``kinds`` it may have, its ``default``, what it is ``meant`` for, a ``check``.
+
+    ``check`` gets the value and returns what is allowed where the value is not, else None.
+    """
+
+    kinds: tuple[type, ...]
+    default: Any
+    meant: str
+    check: Callable[[Any], str | None] | None = None
+
+
+def _between(low: float, high: float) -> Callable[[Any], str | None]:
+    return lambda value: None if low <= value <= high else f"a number from {low:g} to {high:g}"
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str | None]:
+    return lambda value: None if value in allowed else "one of " + ", ".join(repr(one) for one in allowed)
+
+
+def _texts(value: Any) -> str | None:
+    return None if all(isinstance(one, str) and one for one in value) else "a list of texts that are not empty"
+
+
+KEYS: Mapping[str, Key] = {
+    "HOST": Key(
+        (str,),
+        "ccx_tenancy.hosts.standalone.StandaloneHost",
+        "Dotted path of the adapter to the project we are plugged into (ccx_tenancy.ports.Host).",
+    ),
+    "SURFACE": Key(
+        (str,),
+        "lms",
+        "The surface of a host name that no tenant names: 'lms' or 'studio'. Each service of a platform sets its own.",
+        _one_of("lms", "studio"),
+    ),
+    "FRESHNESS_SECONDS": Key(
+        (int, float),
+        1.0,
+        "How long a process may trust what it has read, in seconds. A change elsewhere is seen within this time.",
+        _between(0, 300),
+    ),
+    "VALUES_CACHE_SIZE": Key(
+        (int,), 1000, "For how many sites a process keeps the configuration in memory.", _between(1, 1_000_000)
+    ),
+    "MAX_DOCUMENT_BYTES": Key(
+        (int,), 1024 * 1024, "The largest JSON document accepted, in bytes of UTF-8.", _between(1024, 64 * 1024 * 1024)
+    ),
+    "MAX_DOCUMENT_DEPTH": Key((int,), 32, "How deep objects and lists may nest in a JSON document.", _between(2, 200)),
+    "ENCRYPTION_KEYS": Key(
+        (list, tuple),
+        (),
+        "Passphrases for values marked secret, newest first; all are tried for reading, the first is used for"
+        " writing. Empty: one is derived from SECRET_KEY (and SECRET_KEY_FALLBACKS for reading).",
+        _texts,
+    ),
+    "DENIED_KEYS": Key((list, tuple), (), "More names that no site may set, besides those of the library.", _texts),
+    "PREVIEW_SECONDS": Key(
+        (int,), 3600, "How long the cookie that previews a draft is good, in seconds.", _between(60, 7 * 24 * 3600)
+    ),
+    "PARTITION_GLOBAL_STAFF": Key(
+        (bool,),
+        True,
+        "Whether a user with is_staff is partitioned in Studio like everybody else. False: sees all organizations.",
+    ),
+}
+
+
+class Conf:
+    """Typed access to the keys: ``conf.freshness_seconds`` and so on. Use the instance :data:`conf`."""
+
+    def _get(self, name: str) -> Any:
+        return getattr(settings, "CCX_TENANCY", {}).get(name, KEYS[name].default)
+
+    @property
+    def surface(self) -> str:
+        """See ``SURFACE``."""
+        return cast(str, self._get("SURFACE"))
+
+    @property
+    def freshness_seconds(self) -> float:
+        """See ``FRESHNESS_SECONDS``."""
+        return float(self._get("FRESHNESS_SECONDS"))
+
+    @property
+    def values_cache_size(self) -> int:
+        """See ``VALUES_CACHE_SIZE``."""
+        return cast(int, self._get("VALUES_CACHE_SIZE"))
+
+    @property
+    def max_document_bytes(self) -> int:
+        """See ``MAX_DOCUMENT_BYTES``."""
+        return cast(int, self._get("MAX_DOCUMENT_BYTES"))
+
+    @property
+    def max_document_depth(self) -> int:
+        """See ``MAX_DOCUMENT_DEPTH``."""
+        return cast(int, self._get("MAX_DOCUMENT_DEPTH"))
+
+    @property
+    def encryption_keys(self) -> Sequence[str]:
+        """See ``ENCRYPTION_KEYS``."""
+        return cast(Sequence[str], self._get("ENCRYPTION_KEYS"))
+
+    @property
+    def denied_keys(self) -> Sequence[str]:
+        """See ``DENIED_KEYS``."""
+        return cast(Sequence[str], self._get("DENIED_KEYS"))
+
+    @property
+    def preview_seconds(self) -> int:
+        """See ``PREVIEW_SECONDS``."""
+        return cast(int, self._get("PREVIEW_SECONDS"))
+
+    @property
+    def partition_global_staff(self) -> bool:
+        """See ``PARTITION_GLOBAL_STAFF``."""
+        return cast(bool, self._get("PARTITION_GLOBAL_STAFF"))
+
+    @property
+    def host(self) -> Host:
+        """The adapter that ``HOST`` names; made once for each dotted path.
+
+        Raises ImportError where the path names nothing.
+        """
+        path = self._get("HOST")
+        host = self._hosts.get(path)
+        if host is None:
+            host = self._hosts[path] = import_string(path)()
+        return host
+
+    @cached_property
+    def _hosts(self) -> dict[str, Host]:
+        return {}
+
+
+conf = Conf()
+
+
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    """System check: ``CCX_TENANCY`` holds known keys with values of the right kind. Returns one error each."""
+    found = getattr(settings, "CCX_TENANCY", {})
+    if not isinstance(found, Mapping):
+        return [Error(f"CCX_TENANCY is {type(found).__name__}, and must be a dict of settings.", id="ccx_tenancy.E001")]
+    messages: list[CheckMessage] = []
+    for name, value in found.items():
+        key = KEYS.get(name)
+        if key is None:
+            messages.append(
+                Error(
+                    f"CCX_TENANCY has the unknown key {name!r}.",
+                    hint="Known keys: " + ", ".join(sorted(KEYS)) + ".",
+                    id="ccx_tenancy.E001",
+                )
+            )
+            continue
+        allowed = " or ".join(kind.__name__ for kind in key.kinds)
+        if not isinstance(value, key.kinds) or (isinstance(value, bool) and bool not in key.kinds):
+            found_kind = type(value).__name__
+            message = f"CCX_TENANCY[{name!r}] is {value!r} ({found_kind}); allowed is {allowed}."
+            messages.append(Error(message, hint=key.meant, id="ccx_tenancy.E002"))
+        elif key.check is not None and (wanted := key.check(value)):
+            message = f"CCX_TENANCY[{name!r}] is {value!r}; allowed is {wanted}."
+            messages.append(Error(message, hint=key.meant, id="ccx_tenancy.E002"))
+    return messages

@@ -1,0 +1,1 @@
+"""Adapters that implement ``ccx_tenancy.ports`` for the projects we are plugged into; loaded by dotted path."""

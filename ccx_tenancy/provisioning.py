@@ -1,0 +1,44 @@
+"""Make whole tenants: one call, or a document that says how they should be.
+
+It composes the rooms below (rows, values), so that each of them stays ignorant of the others; see
+docs/decisions/0004-provisioning.rst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+
+from ccx_tenancy.site_config import api as site_config
+from ccx_tenancy.tenants import api as tenants
+
+__all__ = ["create_tenant"]
+
+
+def create_tenant(
+    key: str,
+    *,
+    name: str,
+    domain: str,
+    organizations: Iterable[str],
+    studio_domain: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    actor: Any = None,
+) -> tenants.Tenant:
+    """Make a tenant with its primary domain and Site, its organizations (short names, made where missing), a Studio
+    domain, and the values of its site configuration, and return it. All of it, or nothing.
+
+    Raises InvalidKey, InvalidDomain or InvalidValues for what is not allowed, and TenantExists, DomainTaken or
+    OrganizationTaken, by name, for what is not free.
+    """
+    with transaction.atomic():
+        tenant = tenants.create_rows(
+            key, name=name, domain=domain, organizations=organizations, studio_domain=studio_domain, actor=actor
+        )
+        if values is not None:
+            site = tenant.domains.get(surface="lms", is_primary=True).site
+            assert site is not None
+            site_config.set_site_values(site, values, actor=actor, reason="tenant created", replace=True)
+    return tenant

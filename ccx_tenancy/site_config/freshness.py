@@ -1,0 +1,27 @@
+"""Under which revision number the values of a site stand.
+
+Sites share a few numbers, so that one reading covers all of them and a change makes few others be read again.
+"""
+
+from __future__ import annotations
+
+from ccx_tenancy.tenants import revisions
+from ccx_tenancy.tenants.api import TenantDomain
+
+_SHARDS = 16
+
+#: The revision of all configurations of sites that belong to no tenant.
+PLATFORM = "sites.platform"
+
+
+def shard_of(site_id: int) -> str:
+    """Return the name of the revision that covers a site's values."""
+    return f"sites.{site_id % _SHARDS}"
+
+
+def bump_site(site_id: int) -> None:
+    """Say, in the current transaction, that the values of a site have changed."""
+    names = [shard_of(site_id)]
+    if not TenantDomain.objects.filter(site_id=site_id).exists():
+        names.append(PLATFORM)
+    revisions.bump(*names)

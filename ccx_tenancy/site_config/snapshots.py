@@ -1,0 +1,104 @@
+"""The values of a site in the memory of a process, and those of the current tenant.
+
+A snapshot is read on a site's first use and kept while its revision stands, for at most ``VALUES_CACHE_SIZE`` sites.
+Secrets are open in it. Nobody outside of this room gets a reference into it: see :func:`copied`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ccx_tenancy.conf import conf
+from ccx_tenancy.context import _stack
+from ccx_tenancy.site_config.freshness import shard_of
+from ccx_tenancy.site_config.secrets import is_sealed, unseal
+from ccx_tenancy.tenants import revisions
+
+_CACHE = "site_config.values"
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
+class Snapshot:
+    """The values of one site under one revision. ``draft`` tells that they are somebody's preview."""
+
+    __slots__ = ("draft", "enabled", "revision", "site_id", "values")
+
+    def __init__(
+        self, site_id: int | None, values: Mapping[str, Any], *, enabled: bool, revision: int, draft: bool = False
+    ) -> None:
+        self.site_id = site_id
+        self.values = values
+        self.enabled = enabled
+        self.revision = revision
+        self.draft = draft
+
+
+NOTHING = Snapshot(None, {}, enabled=False, revision=0)
+
+
+def opened(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with their secrets unsealed. Raises CannotUnseal."""
+    return {name: unseal(value) if is_sealed(value) else value for name, value in values.items()}
+
+
+def snapshot_of(site_id: int) -> Snapshot:
+    """Return the values of a site: from memory while its revision stands, else read with one query."""
+    view = revisions.view()
+    number = view.number(shard_of(site_id))
+    cache = _cache(view)
+    snapshot = cache.get(site_id, number)
+    if snapshot is None:
+        snapshot = revisions.from_any_thread(lambda: _load(site_id))
+        cache.put(site_id, number, snapshot)
+    return snapshot
+
+
+def is_warm(site_id: int) -> bool:
+    """Whether :func:`snapshot_of` would answer without a query."""
+    if not revisions.is_fresh():
+        return False
+    view = revisions.view()
+    return _cache(view).get(site_id, view.number(shard_of(site_id))) is not None
+
+
+def _cache(view: revisions.View) -> revisions.LRU[Snapshot]:
+    cache: revisions.LRU[Snapshot] | None = view.caches.get(_CACHE)
+    return cache or view.caches.setdefault(_CACHE, revisions.LRU(lambda: conf.values_cache_size))
+
+
+def _load(site_id: int) -> Snapshot:
+    stored = conf.host.site_values.load(site_id)
+    if stored is None:
+        return Snapshot(site_id, {}, enabled=False, revision=0)
+    values = opened(stored.values) if stored.enabled else {}
+    return Snapshot(site_id, values, enabled=stored.enabled, revision=stored.revision)
+
+
+def current() -> Snapshot:
+    """Return the values that apply here: those of the current tenant's or host's site, or nothing."""
+    stack = _stack.get()
+    if not stack:
+        return NOTHING
+    scope = stack[-1]
+    view = revisions.view()
+    if scope.view is view and scope.stamp == view.stamp:
+        return scope.values  # type: ignore[no-any-return]
+    stamp = view.stamp
+    if scope.preview is not None:
+        values = scope.preview
+    elif scope.site_id is None:
+        values = NOTHING
+    else:
+        values = snapshot_of(scope.site_id)
+    scope.values, scope.stamp, scope.view = values, stamp, view
+    return values  # type: ignore[no-any-return]
+
+
+def copied(value: Any) -> Any:
+    """Return a JSON value as the caller's own: lists and objects are copied through and through."""
+    if type(value) in _SCALARS:
+        return value
+    if isinstance(value, dict):
+        return {name: copied(item) for name, item in value.items()}
+    return [copied(item) for item in value]

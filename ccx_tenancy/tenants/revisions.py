@@ -1,0 +1,254 @@
+"""Freshness: how a process learns that what it has read is no longer true.
+
+Every change bumps a numbered :class:`Revision` row in its own transaction. A process reads all numbers in one query,
+at most once each ``FRESHNESS_SECONDS``, and whatever it had cached under an older number is read again. The row's lock
+makes numbers appear in the order in which transactions commit; a transaction that is rolled back leaves no trace.
+
+A thread that has changed something and not yet committed must see its own change, and nobody else may: its reads go to
+a :class:`View` of its own until the transaction ends. Whether it has ended is asked of Django, which drops a pending
+commit hook exactly when the transaction or savepoint it belongs to is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import Any, Generic, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import IntegrityError, connections, router, transaction
+from django.db.models import F
+
+from ccx_tenancy.conf import conf
+
+TENANTS = "tenants"
+
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+
+class View:
+    """Revision numbers, and the caches filled under them.
+
+    ``stamp`` changes whenever a number does, so that a reader who kept a reference knows it from one comparison.
+    """
+
+    __slots__ = ("caches", "numbers", "stamp", "valid_until")
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self.caches: dict[str, Any] = {}
+        self.valid_until = 0.0
+        self.stamp = 0
+
+    def number(self, name: str) -> int:
+        """Return the revision number known for ``name`` (0: nothing was ever changed under it)."""
+        return self.numbers.get(name, 0)
+
+    def take(self, found: dict[str, int]) -> None:
+        """Adopt the numbers just read. A lower one is an older snapshot of another transaction, and is ignored; a
+        missing one says that the table was emptied."""
+        merged = {name: max(number, self.numbers.get(name, 0)) for name, number in found.items()}
+        if merged != self.numbers:
+            self.numbers = merged
+            self.stamp += 1
+
+
+class LRU(Generic[Item]):
+    """A bounded mapping whose entries carry the revision number they were read under."""
+
+    def __init__(self, size: Callable[[], int]) -> None:
+        self._size = size
+        self._entries: OrderedDict[Hashable, tuple[int, Item]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get(self, key: Hashable, number: int) -> Item | None:
+        """Return what was kept under that key and number, or None."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or entry[0] != number:
+                return None
+            self._entries.move_to_end(key)
+            return entry[1]
+
+    def put(self, key: Hashable, number: int, item: Item) -> None:
+        """Keep ``item``; the entry longest unused goes where there is no room."""
+        with self._lock:
+            self._entries[key] = (number, item)
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._size():
+                self._entries.popitem(last=False)
+
+
+class _Pending:
+    """The uncommitted changes of one connection, and the view that only its thread sees."""
+
+    def __init__(self, using: str) -> None:
+        self.using = using
+        self.hooks: list[Callable[[], None]] = []
+        self.view = View()
+
+    def note(self, names: tuple[str, ...]) -> None:
+        def committed() -> None:
+            # A test may run the hooks while its transaction goes on: nothing is committed then.
+            if not connections[self.using].in_atomic_block:
+                _forget(self)
+                expire()
+
+        self.hooks.append(committed)
+        transaction.on_commit(committed, using=self.using)
+        # No commit hook is pending any more where the connection is in autocommit mode: it ran at once.
+        for name in names:
+            self.view.numbers[name] = self.view.numbers.get(name, 0) + 1
+        self.view.stamp += 1
+
+    def is_open(self) -> bool:
+        waiting = {hook for _, hook, *_ in connections[self.using].run_on_commit}
+        alive = [hook for hook in self.hooks if hook in waiting]
+        if len(alive) != len(self.hooks):
+            # A savepoint was rolled back: what was read under it is no longer true.
+            self.hooks = alive
+            self.view = View()
+        return bool(alive)
+
+
+class _Local(threading.local):
+    pending: _Pending | None = None
+
+
+_local = _Local()
+_shared = View()
+_lock = threading.Lock()
+_expired = 0
+
+
+def view() -> View:
+    """Return the view that this thread may trust now, after reading the numbers where they are too old.
+
+    No query while the last reading is younger than ``FRESHNESS_SECONDS``; one otherwise.
+    """
+    if _local.pending is not None:
+        if _local.pending.is_open():
+            return _local.pending.view
+        _local.pending = None
+        expire()
+    if monotonic() >= _shared.valid_until:
+        _refresh()
+    return _shared
+
+
+def is_fresh() -> bool:
+    """Whether :func:`view` would answer without a query."""
+    return _local.pending is not None or monotonic() < _shared.valid_until
+
+
+def expire() -> None:
+    """Read the numbers again before the next answer, however young the last reading is."""
+    global _expired
+    _expired += 1
+    _shared.valid_until = 0.0
+
+
+def forget() -> None:
+    """Drop everything this process has cached. For the moment after the tables were emptied or copied over."""
+    _shared.numbers = {}
+    _shared.caches = {}
+    _shared.stamp += 1
+    expire()
+
+
+def _forget(pending: _Pending) -> None:
+    if _local.pending is pending:
+        _local.pending = None
+
+
+def _refresh() -> None:
+    from ccx_tenancy.tenants.models import Revision
+
+    with _lock:
+        started = monotonic()
+        if started < _shared.valid_until:
+            return  # Another thread was faster.
+        using = router.db_for_read(Revision)
+        if connections[using].in_atomic_block and connections[using].needs_rollback:
+            return  # The database answers nothing before the rollback: go on with what is known.
+        before = _expired
+        _shared.take(dict(from_any_thread(lambda: list(Revision.objects.values_list("name", "number")))))
+        _shared.valid_until = started + conf.freshness_seconds if _expired == before else 0.0
+
+
+def bump(*names: str) -> None:
+    """Say that something changed under those names: part of the change's transaction, undone with it.
+
+    Names are taken in sorted order, after the caller's own locks, so that two writers cannot wait for each other.
+    """
+    from ccx_tenancy.tenants.models import Revision
+
+    using = router.db_for_write(Revision)
+    wanted = tuple(sorted(set(names)))
+    with transaction.atomic(using=using):
+        for name in wanted:
+            _increment(name, using)
+        pending = _local.pending
+        if pending is None or pending.using != using or not pending.is_open():
+            pending = _local.pending = _Pending(using)
+        pending.note(wanted)
+
+
+def _increment(name: str, using: str) -> None:
+    from ccx_tenancy.tenants.models import Revision
+
+    rows = Revision.objects.using(using).filter(name=name)
+    if rows.update(number=F("number") + 1):
+        return
+    try:
+        with transaction.atomic(using=using):
+            Revision.objects.using(using).create(name=name)
+    except IntegrityError:  # Another writer made the row first.
+        rows.update(number=F("number") + 1)
+
+
+def from_any_thread(read: Callable[[], Result]) -> Result:
+    """Return ``read()``, in a thread of its own where this one runs an event loop and Django would refuse the query.
+
+    The loop waits for it: a short read that is rare (once a second at most, or a site seen for the first time).
+    """
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return read()
+
+    def apart() -> Result:
+        try:
+            return read()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        return executor.submit(apart).result()
+
+
+async def arefresh() -> None:
+    """Like :func:`view` for asynchronous code: the query, where one is due, does not block the loop."""
+    if not is_fresh():
+        await sync_to_async(view)()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

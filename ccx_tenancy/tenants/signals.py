@@ -1,0 +1,49 @@
+"""Rows that change without passing our own ``save``: deletions, and the host's Site and Organization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.sites.models import Site
+from django.db import DatabaseError, connections, transaction
+from django.db.models.signals import post_delete, post_migrate, post_save
+from django.dispatch import receiver
+from organizations.models import Organization
+
+from ccx_tenancy.tenants import revisions
+from ccx_tenancy.tenants.models import Revision, Tenant, TenantDomain, TenantOrganization, fold
+
+
+@receiver(post_delete, sender=Tenant)
+@receiver(post_delete, sender=TenantDomain)
+@receiver(post_delete, sender=TenantOrganization)
+def bump_tenants(sender: Any, **kwargs: Any) -> None:
+    """The index is no longer true."""
+    revisions.bump(revisions.TENANTS)
+
+
+@receiver(post_save, sender=Site)
+@receiver(post_delete, sender=Site)
+@receiver(post_save, sender=Organization)
+@receiver(post_delete, sender=Organization)
+def follow_host_tables(sender: Any, instance: Any, signal: Any, using: str, **kwargs: Any) -> None:
+    """A Site or an Organization changed: a renamed organization's folded name follows, and the index is not true.
+
+    The host may save both before our tables exist (``migrate sites`` makes the default site): nothing to tell then.
+    """
+    try:
+        with transaction.atomic(using=using):
+            if sender is Organization and signal is post_save:
+                links = TenantOrganization.objects.using(using).filter(organization=instance)
+                links.exclude(folded=fold(instance.short_name)).update(folded=fold(instance.short_name))
+            revisions.bump(revisions.TENANTS)
+    except DatabaseError:
+        if Revision._meta.db_table in connections[using].introspection.table_names():
+            raise
+
+
+@receiver(post_migrate)
+def forget_everything(sender: Any, **kwargs: Any) -> None:
+    """Tables were migrated or emptied (``flush``): nothing that was read before is true."""
+    if getattr(sender, "label", "") == Revision._meta.app_label:
+        revisions.forget()
