@@ -17,7 +17,7 @@ from ccx_tenancy import __version__  # noqa: E402 (Django has to be set up first
 
 project = "ccx_tenancy"
 author = "ccx_tenancy maintainers"
-copyright = author  # noqa: A001 (Sphinx's name)
+copyright = author
 release = __version__
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode"]

@@ -36,6 +36,10 @@ EXTRAS = ("test", "lint", "types", "docs", "postgresql", "redis", "jwt", "schema
 OTHER_EXTRAS = ("test", "redis", "jwt", "schema")
 BUILD_PACKAGES = "gcc libmariadb-dev pkg-config python3-dev"
 
+# What runs on each database: all but the browser's tests, which have a leg, and the tests of these scripts, which have
+# nothing to do with any database.
+SUITE_ARGUMENTS = ("-m", "not browser", "--ignore=tests/scripts")
+
 CHECKS = ("format", "lint", "types", "imports", "migrations", "deploy", "docs", "wheel")
 SUITES = ("sqlite", "mariadb", "postgresql", "redis", "browser", "other-release")
 LEGS = (*CHECKS, *SUITES, "coverage")
@@ -193,6 +197,7 @@ def address(run: Run, service: str) -> str:
 
 
 def sqlite(run: Run) -> Result:
+    """The whole suite, and the tests of these scripts."""
     return run_suite(run, "sqlite", ["-m", "not browser"])
 
 
@@ -205,18 +210,18 @@ def mariadb(run: Run) -> Result:
         raise SkipLeg(
             f"mysqlclient cannot be installed (Debian and Ubuntu: apt-get install {BUILD_PACKAGES})"
         ) from error
-    return run_suite(run, "mariadb", ["-m", "not browser"], CCX_TENANCY_DATABASE_URL=url)
+    return run_suite(run, "mariadb", SUITE_ARGUMENTS, CCX_TENANCY_DATABASE_URL=url)
 
 
 def postgresql(run: Run) -> Result:
     url = address(run, "postgresql")
-    return run_suite(run, "postgresql", ["-m", "not browser"], CCX_TENANCY_DATABASE_URL=url)
+    return run_suite(run, "postgresql", SUITE_ARGUMENTS, CCX_TENANCY_DATABASE_URL=url)
 
 
 def redis(run: Run) -> Result:
     """The whole suite with Redis as cache and broker, and the tests that need Redis."""
     url = address(run, "redis")
-    return run_suite(run, "redis", ["-m", "not browser"], CCX_TENANCY_REDIS_URL=url)
+    return run_suite(run, "redis", SUITE_ARGUMENTS, CCX_TENANCY_REDIS_URL=url)
 
 
 def browser(run: Run) -> Result:
@@ -228,8 +233,14 @@ def browser(run: Run) -> Result:
             f"CCX_TENANCY_CHROMIUM is {named!r}, which is no program" if named else f"none of {', '.join(names)} found"
         )
         raise SkipLeg(f"{what} (Debian: apt-get install chromium)")
-    variables = {"CCX_TENANCY_CHROMIUM": program, "CCX_TENANCY_REQUIRE_BROWSER": "1"}
-    return run_suite(run, "browser", ["-m", "browser", "tests/browser"], workers=1, **variables)
+    return run_suite(
+        run,
+        "browser",
+        ["-m", "browser", "tests/browser"],
+        workers=1,
+        CCX_TENANCY_CHROMIUM=program,
+        CCX_TENANCY_REQUIRE_BROWSER="1",
+    )
 
 
 def other_release(run: Run) -> Result:
@@ -241,7 +252,7 @@ def other_release(run: Run) -> Result:
     if interpreter is None:
         raise SkipLeg(f"no Python {version} (with venv and ensurepip) on this machine")
     python = environment.prepare(interpreter, ROOT / f".venv-{interpreter.name}", OTHER_EXTRAS)
-    result = run_suite(run, "other-release", ["-m", "not browser"], python=python)
+    result = run_suite(run, "other-release", SUITE_ARGUMENTS, python=python)
     return dataclasses.replace(result, detail=f"{result.detail}; {interpreter}, {interpreter.pins.name}")
 
 
@@ -308,7 +319,10 @@ def summary(results: Sequence[Result]) -> str:
     by_outcome = [
         f"{[r.outcome for r in results].count(outcome)} {outcome}" for outcome in ("passed", "failed", "skipped")
     ]
-    return "\n".join([*lines, f"legs: {', '.join(by_outcome)}", f"tests: {total}"])
+    lines.append(f"legs: {', '.join(by_outcome)}")
+    if any(result.leg in SUITES for result in results):
+        lines.append(f"tests: {total}")
+    return "\n".join(lines)
 
 
 def legs(text: str) -> list[str]:

@@ -339,7 +339,7 @@ def start_time(pid: int) -> str | None:
 
 def is_ours(entry: dict[str, Any]) -> bool:
     """Say whether the process of this entry of the state file still runs, and is the one that we started."""
-    return start_time(entry["pid"]) == entry["started"]
+    return bool(start_time(entry["pid"]) == entry["started"])
 
 
 def end(pid: int, started: str | None, stop_signal: int) -> None:
@@ -415,6 +415,13 @@ def make_directory() -> Path:
     return directory
 
 
+def check_reach(user: str, directory: Path) -> None:
+    """Raise ServiceError where this user may not enter the folder: servers say it in many ways, none of them clear."""
+    command = ["/bin/sh", "-c", 'cd "$1"', "sh", str(directory)]
+    if subprocess.run(command, cwd="/", stderr=subprocess.DEVNULL, check=False, **identity(user)).returncode:
+        raise ServiceError(f"the server would run as {user}, who may not enter {directory}; TMPDIR names another place")
+
+
 def launch_service(service: Service, parent: Path) -> dict[str, Any]:
     """Start one server below `parent` and return its entry for the state file.
 
@@ -425,6 +432,8 @@ def launch_service(service: Service, parent: Path) -> dict[str, Any]:
         programs = ", ".join(" or ".join(names) for names in missing)
         raise NotInstalledError(f"{programs} not found; Debian and Ubuntu: apt-get install {service.packages}")
     user = user_for(service.users)
+    if user is not None:
+        check_reach(user, parent)
     for attempt in range(1, ATTEMPTS + 1):
         directory = parent / service.name
         launch = Launch(directory, free_port(), secrets.token_hex(16), user)
