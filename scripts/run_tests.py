@@ -45,7 +45,7 @@ SUITES = ("sqlite", "mariadb", "postgresql", "redis", "browser", "other-release"
 LEGS = (*CHECKS, *SUITES, "coverage")
 
 
-class SkipLeg(Exception):  # noqa: N818 (no error: the machine lacks what the leg needs)
+class SkipLeg(Exception):
     """A leg cannot run here; the message says what is missing."""
 
 
@@ -112,7 +112,7 @@ def checks(run: Run) -> dict[str, list[list[str]]]:
         "lint": [[str(run.bin / "ruff"), "check", "."]],
         "types": [[python, "-m", "mypy"]],
         "imports": [[str(run.bin / "lint-imports")]],
-        "migrations": [[*django, "makemigrations", "--check", "--dry-run", "--settings=test_settings"]],
+        "migrations": [[python, "-W", "error", str(ROOT / "scripts" / "check_migrations.py")]],
         "deploy": [[*django, "check", "--deploy", "--fail-level=WARNING", "--settings=scripts.deploy_settings"]],
         "docs": [[python, "-m", "sphinx", "-q", "-W", "--keep-going", "-n", "docs", "docs/_build/html"]],
         "wheel": [[python, str(ROOT / "scripts" / "wheel_check.py")]],
