@@ -56,7 +56,7 @@ wheel-check:
 	@$(RUN)/run_tests.py --only wheel
 
 bench:
-	@$(WITH) test) && exec "$$venv" -m pytest benchmarks -p no:xdist -p no:cov --benchmark-only $(ARGS)
+	@$(WITH) test) && exec "$$venv" -m pytest benchmarks -p no:xdist --benchmark-only $(ARGS)
 
 clean: services-stop
 	@rm -rf .venv .venv-* .venv*.lock .tox build dist docs/_build .services .mypy_cache .ruff_cache .pytest_cache \
