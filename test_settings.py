@@ -7,6 +7,8 @@
 import os
 from urllib.parse import urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
+
 SECRET_KEY = "for tests only: long enough, and known to everybody who reads this file, so use another"
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
@@ -64,17 +66,24 @@ _ENGINES = {"mysql": "django.db.backends.mysql", "postgresql": "django.db.backen
 
 
 def _database(url: str) -> dict[str, object]:
+    """Return Django's settings for a database's address; raise ImproperlyConfigured for one that says too little."""
     parts = urlsplit(url)
-    return {
+    if parts.scheme not in _ENGINES or not parts.hostname or not parts.path.strip("/"):
+        expected = " or ".join(f"{scheme}://user:password@host:port/name" for scheme in _ENGINES)
+        raise ImproperlyConfigured(f"CCX_TENANCY_DATABASE_URL is {url!r}; expected {expected}")
+    settings: dict[str, object] = {
         "ENGINE": _ENGINES[parts.scheme],
-        "NAME": parts.path.lstrip("/"),
+        "NAME": parts.path.strip("/"),
         "USER": parts.username or "",
         "PASSWORD": parts.password or "",
-        "HOST": parts.hostname or "",
+        "HOST": parts.hostname,
         "PORT": str(parts.port or ""),
-        # What Open edX sets, and what the freshness of a transaction's reads relies on.
-        "OPTIONS": {"charset": "utf8mb4", "isolation_level": "read committed"} if parts.scheme == "mysql" else {},
     }
+    if parts.scheme == "mysql":
+        # What Open edX sets, and what the freshness of a transaction's reads relies on.
+        settings["OPTIONS"] = {"charset": "utf8mb4", "isolation_level": "read committed"}
+        settings["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
+    return settings
 
 
 if _url := os.environ.get("CCX_TENANCY_DATABASE_URL"):
@@ -83,6 +92,11 @@ else:
     DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 
 if _redis := os.environ.get("CCX_TENANCY_REDIS_URL"):
+    # One of the server's databases for each of pytest's workers: a flush in one must not empty another's cache.
+    _number = int(urlsplit(_redis).path.strip("/") or 0) + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    _redis = urlsplit(_redis)._replace(path=f"/{_number}").geturl()
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis}}
+    CELERY_BROKER_URL = _redis
+    CELERY_RESULT_BACKEND = _redis
 
 CCX_TENANCY: dict[str, object] = {}
