@@ -7,7 +7,7 @@ audit record, and after the commit the signal ``values_published``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,7 @@ from ccx_tenancy.errors import (
 )
 from ccx_tenancy.ports import StoredRevision, StoredValues
 from ccx_tenancy.site_config import secrets
-from ccx_tenancy.site_config.diff import Difference, differences
+from ccx_tenancy.site_config.diff import CHANGED, Difference, differences
 from ccx_tenancy.site_config.documents import check_document, dump
 from ccx_tenancy.site_config.models import SiteConfigurationDraft
 from ccx_tenancy.site_config.schema import (
@@ -43,12 +43,13 @@ from ccx_tenancy.site_config.schema import (
 )
 from ccx_tenancy.site_config.signals import values_published
 from ccx_tenancy.site_config.snapshots import Snapshot, copied, opened, snapshot_of
-from ccx_tenancy.tenants.api import fold, normalize_host, tenant_of_site
+from ccx_tenancy.tenants.api import fold, normalize_host, sites_on, tenant_of_site
 
 __all__ = [
     "PREVIEW_COOKIE",
     "Draft",
     "Explanation",
+    "Preview",
     "Revision",
     "check_values",
     "current_values",
@@ -61,6 +62,7 @@ __all__ = [
     "masked",
     "preview_cookie",
     "preview_differences",
+    "preview_values",
     "publish_draft",
     "revision",
     "rollback",
@@ -124,6 +126,18 @@ class Draft:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What storing values would do: why it would be refused, and what it would change, secrets masked.
+
+    ``makes_revision`` is true also for what ``changes`` cannot show: another order of the keys, or the switch.
+    """
+
+    problems: tuple[Problem, ...]
+    changes: tuple[Difference, ...]
+    makes_revision: bool
+
+
 # Sites
 
 
@@ -133,8 +147,7 @@ def site_of(domain: str | Site) -> Site:
         return domain
     site = Site.objects.filter(domain=domain).first()
     if site is None and (name := normalize_host(domain)) is not None:
-        candidates = Site.objects.filter(domain__istartswith=name.split(".", 1)[0]).order_by("pk")
-        site = next((one for one in candidates if normalize_host(one.domain) == name), None)
+        site = sites_on([name]).get(name)
     if site is None:
         raise UnknownDomain(f"No site has the domain {domain!r}. A tenant's site is made with the tenant.")
     return site
@@ -337,11 +350,18 @@ def _sealed(clear: Mapping[str, Any], wanted: Mapping[str, Any], stored: Mapping
         before = stored.get(name)
         if not is_secret(name) or value is None:
             sealed[name] = value
-        elif secrets.is_sealed(before) and (wanted[name] in (secrets.MASK, before) or secrets.unseal(before) == value):
+        elif secrets.is_sealed(before) and (wanted[name] in (secrets.MASK, before) or _opens_to(before, value)):
             sealed[name] = before
         else:
             sealed[name] = secrets.seal(value)
     return sealed
+
+
+def _opens_to(sealed: Any, value: Any) -> bool:
+    try:
+        return bool(secrets.unseal(sealed) == value)
+    except secrets.CannotUnseal:  # Its key is lost: the new value takes its place.
+        return False
 
 
 # Checks
@@ -363,18 +383,18 @@ def _foreign_organizations(wanted: str | Sequence[str], site: Site) -> list[Prob
     tenant = tenant_of_site(site.pk)
     if tenant is None:
         return []
-    own = {
-        link.folded: link.organization.short_name for link in tenant.tenant_organizations.select_related("organization")
-    }
+    links = tenant.tenant_organizations.select_related("organization")
+    return _not_among(wanted, tenant.key, [link.organization.short_name for link in links])
+
+
+def _not_among(wanted: str | Sequence[str], key: str, own: Iterable[str]) -> list[Problem]:
+    by_fold = {fold(name): name for name in own}
     names = [wanted] if isinstance(wanted, str) else wanted
-    allowed = ", ".join(sorted(own.values())) or "none yet"
+    allowed = ", ".join(sorted(by_fold.values())) or "none yet"
     return [
-        Problem(
-            ORG_FILTER,
-            f"{name!r} is not an organization of the tenant {tenant.key!r}; allowed are its own: {allowed}.",
-        )
+        Problem(ORG_FILTER, f"{name!r} is not an organization of the tenant {key!r}; allowed are its own: {allowed}.")
         for name in names
-        if fold(name) not in own
+        if fold(name) not in by_fold
     ]
 
 
@@ -392,6 +412,46 @@ def preview_differences(domain: str | Site, values: Mapping[str, Any]) -> list[D
     if problems:
         raise InvalidValues(problems)
     return differences(masked(stored.values), masked(_sealed(clear, values, stored.values)))
+
+
+def preview_values(
+    stored: StoredValues | None,
+    values: Mapping[str, Any] | None,
+    *,
+    enabled: bool | None = None,
+    tenant_key: str = "",
+    organizations: Iterable[str] | None = None,
+) -> Preview:
+    """Return what storing ``values`` (with ``replace``; None: those that are there) would do. No query.
+
+    ``stored`` is what the table holds now, None where it holds nothing. The site need not exist, nor belong to its
+    tenant yet: ``organizations`` are those that the tenant ``tenant_key`` will have (None: the site of no tenant).
+    """
+    before = stored or StoredValues(0, True, {}, 0)
+    switched = stored is None or (enabled is not None and enabled != stored.enabled)
+    if values is None:
+        return Preview((), (), switched and enabled is not None)
+    try:
+        wanted = check_document(values)
+        clear = _clear(wanted, before.values)
+        problems = check_values(clear)
+        if not problems and organizations is not None and clear.get(ORG_FILTER):
+            problems = _not_among(clear[ORG_FILTER], tenant_key, organizations)
+        sealed = {} if problems else _sealed(clear, wanted, before.values)
+    except InvalidValues as error:
+        return Preview(error.problems, (), False)
+    except secrets.CannotUnseal as error:
+        return Preview((Problem("", str(error)),), (), False)
+    if problems:
+        return Preview(tuple(problems), (), False)
+    changes = differences(masked(before.values), masked(sealed))
+    shown = {change.path[0] for change in changes}
+    changes += [
+        Difference((name,), CHANGED, secrets.MASK, secrets.MASK)
+        for name, value in sealed.items()
+        if name not in shown and secrets.is_sealed(value) and value != before.values.get(name)
+    ]
+    return Preview((), tuple(changes), switched or dump(sealed) != dump(before.values))
 
 
 def explain_value(name: str, snapshot: Snapshot) -> Explanation:

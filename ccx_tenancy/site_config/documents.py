@@ -21,6 +21,16 @@ def parse(text: str | bytes, *, source: str = "") -> dict[str, Any]:
     for a name twice in one object, for a document that is not an object, and for one larger than
     ``MAX_DOCUMENT_BYTES`` or deeper than ``MAX_DOCUMENT_DEPTH``. ``source`` (a file's name) goes before the message.
     """
+    found = parse_value(text, source=source)
+    if not isinstance(found, dict):
+        raise InvalidDocument(
+            f"the document is {kind_of(found)}; allowed is an object: {{ ... }}.", line=1, column=1, source=source
+        )
+    return found
+
+
+def parse_value(text: str | bytes, *, source: str = "") -> Any:
+    """Return the one JSON value of any kind in ``text``. Raises InvalidDocument as :func:`parse` does."""
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > conf.max_document_bytes:
         raise InvalidDocument(
@@ -34,12 +44,7 @@ def parse(text: str | bytes, *, source: str = "") -> dict[str, Any]:
             raise InvalidDocument(
                 f"the document is not UTF-8: byte {error.start + 1} is 0x{text[error.start]:02x}.", source=source
             ) from None
-    found = _Reader(text.removeprefix("\ufeff"), source).read()
-    if not isinstance(found, dict):
-        raise InvalidDocument(
-            f"the document is {kind_of(found)}; allowed is an object: {{ ... }}.", line=1, column=1, source=source
-        )
-    return found
+    return _Reader(text.removeprefix("\ufeff"), source).read()
 
 
 def check_document(values: Any) -> dict[str, Any]:

@@ -32,6 +32,8 @@ from ccx_tenancy.errors import (
 from ccx_tenancy.tenants import index as _index
 from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.hostnames import normalize_domain, normalize_host
+from ccx_tenancy.tenants.lookup import TenantSummary, chunks, sites_on
+from ccx_tenancy.tenants.lookup import summaries as _summaries
 from ccx_tenancy.tenants.models import KEY_MEANING, KEY_PATTERN, Tenant, TenantDomain, TenantOrganization, fold
 
 __all__ = [
@@ -39,9 +41,14 @@ __all__ = [
     "Tenant",
     "TenantDomain",
     "TenantOrganization",
+    "TenantSummary",
     "add_domain",
     "add_organization",
     "archive_tenant",
+    "checked_key",
+    "checked_name",
+    "checked_short_name",
+    "chunks",
     "create_rows",
     "current_tenant",
     "fold",
@@ -58,6 +65,8 @@ __all__ = [
     "resolve_tenant",
     "resume_tenant",
     "set_primary",
+    "sites_on",
+    "summaries",
     "suspend_tenant",
     "tenant_context",
     "tenant_of_site",
@@ -66,6 +75,8 @@ __all__ = [
 SURFACES = tuple(TenantDomain.Surface.values)
 _KEY = re.compile(KEY_PATTERN)
 _SHORT_NAME = re.compile(r"[\w.~-]+")
+# Control characters, line ends, and halves of characters: no database and no terminal is the better for them.
+_NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SITE_DOMAIN_LENGTH = 100
 
 
@@ -87,6 +98,12 @@ def list_tenants(state: str | None = None) -> QuerySet[Tenant]:
     if state not in Tenant.State.values:
         raise InvalidState(f"There is no state {state!r}; allowed are {', '.join(Tenant.State.values)}.")
     return Tenant.objects.filter(state=state)
+
+
+def summaries(state: str | None = None, *, search: str = "") -> list[TenantSummary]:
+    """Return what a listing shows of all tenants, by key, or of those in one state and those in whose key, name,
+    domains or organizations ``search`` occurs. Two queries, whatever the number. Raises InvalidState."""
+    return _summaries(list_tenants(state), search=search)
 
 
 def resolve_tenant(host: str) -> TenantContext | None:
@@ -315,15 +332,14 @@ def add_domain(
 
 
 def _site_for(name: str, tenant: Tenant) -> Site:
-    for site in Site.objects.filter(domain__istartswith=name.split(".", 1)[0]):
-        if normalize_host(site.domain) != name:
-            continue
-        if site.pk == getattr(settings, "SITE_ID", None):
+    found = sites_on([name]).get(name)
+    if found is not None:
+        if found.pk == getattr(settings, "SITE_ID", None):
             raise DomainTaken(
-                f"The domain {name!r} is that of the platform's default site (SITE_ID {site.pk}), which can belong to"
+                f"The domain {name!r} is that of the platform's default site (SITE_ID {found.pk}), which can belong to"
                 " no tenant."
             )
-        return site
+        return found
     site = Site(domain=name, name=tenant.name[:50])
     try:
         with transaction.atomic():
@@ -428,10 +444,23 @@ def checked_key(key: str) -> str:
 
 
 def checked_name(name: str) -> str:
-    """Return a display name. Raises InvalidKey where it is empty, or longer than 255 characters."""
-    if not isinstance(name, str) or not name.strip() or len(name) > 255:
-        raise InvalidKey(f"The tenant name {name!r} is not allowed: a name is a text of 1 to 255 characters.")
+    """Return a display name. Raises InvalidKey where it is empty, longer than 255 characters, or has a control
+    character."""
+    if not isinstance(name, str) or not name.strip() or len(name) > 255 or _NOT_IN_NAMES.search(name):
+        raise InvalidKey(
+            f"The tenant name {name!r} is not allowed: a name is a text of 1 to 255 characters, none of them a control"
+            " character."
+        )
     return name
+
+
+def checked_short_name(short_name: str) -> str:
+    """Return an organization's short name. Raises InvalidKey for one that no course key can hold."""
+    if not isinstance(short_name, str) or not _SHORT_NAME.fullmatch(short_name) or len(short_name) > 255:
+        raise InvalidKey(
+            f"The organization {short_name!r} is not allowed: a short name is 1 to 255 letters, digits and . _ ~ -"
+        )
+    return short_name
 
 
 def checked_organizations(short_names: Iterable[str]) -> list[str]:
@@ -440,11 +469,7 @@ def checked_organizations(short_names: Iterable[str]) -> list[str]:
         raise InvalidKey(f"organizations is the text {short_names!r}; allowed is a list of short names.")
     wanted: dict[str, str] = {}
     for name in short_names:
-        if not isinstance(name, str) or not _SHORT_NAME.fullmatch(name) or len(name) > 255:
-            raise InvalidKey(
-                f"The organization {name!r} is not allowed: a short name is 1 to 255 letters, digits and . _ ~ -"
-            )
-        twin = wanted.setdefault(fold(name), name)
+        twin = wanted.setdefault(fold(checked_short_name(name)), name)
         if twin != name:
             raise InvalidKey(f"The organizations {twin!r} and {name!r} differ only in case; one of them is allowed.")
     return list(wanted.values())

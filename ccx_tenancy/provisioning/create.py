@@ -1,8 +1,4 @@
-"""Make whole tenants: one call, or a document that says how they should be.
-
-It composes the rooms below (rows, values), so that each of them stays ignorant of the others; see
-docs/decisions/0004-provisioning.rst.
-"""
+"""Make one whole tenant by one call."""
 
 from __future__ import annotations
 
