@@ -61,3 +61,4 @@ bench:
 clean: services-stop
 	@rm -rf .venv .venv-* .venv*.lock .tox build dist docs/_build .services .mypy_cache .ruff_cache .pytest_cache \
 	    .import_linter_cache .coverage .coverage.* htmlcov .benchmarks *.egg-info sandbox/var
+	@find . -name __pycache__ -prune -exec rm -rf {} +
