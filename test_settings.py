@@ -1,7 +1,7 @@
 """The smallest settings a consumer or a test needs: our apps, our middleware, SQLite in memory.
 
-``CCX_TENANCY_DATABASE_URL`` (``mysql://user:password@host:port/name`` or ``postgresql://...``) names another database,
-``CCX_TENANCY_REDIS_URL`` a Redis as cache and broker.
+``CCX_TENANCY_DATABASE_URL`` (``mysql://user:password@host:port/name``, ``postgresql://...`` or ``sqlite:///path``)
+names another database, ``CCX_TENANCY_REDIS_URL`` a Redis as cache and broker.
 """
 
 import os
@@ -68,8 +68,11 @@ _ENGINES = {"mysql": "django.db.backends.mysql", "postgresql": "django.db.backen
 def _database(url: str) -> dict[str, object]:
     """Return Django's settings for a database's address; raise ImproperlyConfigured for one that says too little."""
     parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": parts.path, "OPTIONS": {"timeout": 30}}
     if parts.scheme not in _ENGINES or not parts.hostname or not parts.path.strip("/"):
         expected = " or ".join(f"{scheme}://user:password@host:port/name" for scheme in _ENGINES)
+        expected += " or sqlite:///path"
         raise ImproperlyConfigured(f"CCX_TENANCY_DATABASE_URL is {url!r}; expected {expected}")
     settings: dict[str, object] = {
         "ENGINE": _ENGINES[parts.scheme],

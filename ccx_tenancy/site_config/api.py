@@ -7,7 +7,7 @@ audit record, and after the commit the signal ``values_published``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -76,6 +76,9 @@ __all__ = [
 PREVIEW_COOKIE = "ccx_tenancy_preview"
 _SALT = "ccx_tenancy.site_config.preview"
 _ATTEMPTS = 20
+
+#: What the values shall be, from what is stored.
+Make = Callable[[StoredValues], dict[str, Any]]
 _REASON_LENGTH = 255
 
 
@@ -233,7 +236,7 @@ def rollback(
 
 def _change(
     site: Site,
-    make: Any,
+    make: Make,
     *,
     actor: Any,
     reason: str,
@@ -249,7 +252,7 @@ def _change(
             with transaction.atomic():
                 stored = _stored(site)
                 if expected is not None and stored.revision != expected:
-                    raise _stale(site, expected, stored, make(stored))
+                    raise _stale(site, expected, stored, make)
                 return _write(site, stored, make(stored), actor, reason, action, enabled, trusted)
         except StaleRevision:
             if expected is not None or attempt == _ATTEMPTS - 1:
@@ -304,17 +307,15 @@ def _only(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in names}
 
 
-def _stale(site: Site, expected: int, stored: StoredValues, wanted: dict[str, Any]) -> StaleRevision:
-    base: Mapping[str, Any] = {}
-    if expected:
-        base = _past(site, expected).values
+def _stale(site: Site, expected: int, stored: StoredValues, make: Make) -> StaleRevision:
+    base = _past(site, expected).values if expected else {}
     return StaleRevision(
         f"The configuration of {site.domain} is at revision {stored.revision} by now, not {expected}: somebody else"
         " published in between. Compare the two differences, then publish on top of the present revision.",
         expected=expected,
         actual=stored.revision,
         theirs=differences(masked(base), masked(stored.values)),
-        yours=differences(masked(base), masked(wanted)),
+        yours=differences(masked(base), masked(make(replace(stored, values=base)))),
     )
 
 

@@ -167,14 +167,15 @@ class _Reader:
         return self._plain()
 
     def _plain(self) -> Any:
+        start = self._at
         try:
-            value, self._at = _DECODER.raw_decode(self._text, self._at)
+            value, self._at = _DECODER.raw_decode(self._text, start)
         except ValueError as error:
             if isinstance(error, json.JSONDecodeError):
                 self._fail(f"a value is expected, and {self._seen()} found.")
             self._fail("the number has more digits than a computer reads.")
         if isinstance(value, float) and value in (float("inf"), float("-inf")):
-            self._fail("the number is larger than a computer holds.")
+            self._fail("the number is larger than a computer holds.", start)
         return value
 
     def _string(self) -> str:

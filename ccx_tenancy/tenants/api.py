@@ -159,7 +159,8 @@ class tenant_context(Activation):  # noqa: N801 - the name says how it reads: wi
 
     async def amake_scope(self) -> Scope:
         """The same without blocking the event loop."""
-        await revisions.arefresh()
+        if not isinstance(self._wanted, TenantContext):
+            await revisions.arefresh()
         return self.make_scope()
 
 

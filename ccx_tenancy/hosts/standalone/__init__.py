@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.site_config.store import OwnTable
+from ccx_tenancy.tenants.revisions import from_any_thread
 
 
 class StandaloneHost:
@@ -24,5 +25,6 @@ class StandaloneHost:
 
     def bind_site(self, request: HttpRequest, site_id: int) -> None:
         """Set ``request.site`` to the Site, read when it is first used and then kept by Django's own cache."""
-        site: Any = SimpleLazyObject(lambda: Site.objects._get_site_by_id(site_id))  # type: ignore[attr-defined]
+        manager: Any = Site.objects
+        site: Any = SimpleLazyObject(lambda: from_any_thread(lambda: manager._get_site_by_id(site_id)))
         request.site = site

@@ -1,0 +1,123 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from ccx_tenancy import api
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MAXI = {
+    "PLATFORM_NAME": "Maxi's Academy",
+    "SITE_NAME": "maxi-academy.example.com",
+    "course_org_filter": "maxi-academy",
+    "ENABLE_COMBINED_LOGIN_REGISTRATION": True,
+}
+BLUE = {"PLATFORM_NAME": "Blue University", "course_org_filter": ["blue", "Blue2"]}
+
+
+def make_tenants():
+    """Make the two tenants that most tests use."""
+    maxi = api.create_tenant(
+        "maxi-academy",
+        name="Maxi's Academy",
+        domain="maxi-academy.localhost",
+        organizations=["maxi-academy"],
+        values=MAXI,
+    )
+    blue = api.create_tenant(
+        "blue-university",
+        name="Blue University",
+        domain="blue-university.localhost",
+        organizations=["blue", "Blue2"],
+        studio_domain="studio.blue-university.localhost",
+        values=BLUE,
+    )
+    return maxi, blue
+
+
+@pytest.fixture
+def tenants(db):
+    """The two tenants, inside the test's transaction."""
+    return make_tenants()
+
+
+@pytest.fixture
+def committed_tenants(transactional_db):
+    """The two tenants, committed, so that other threads and processes see them."""
+    return make_tenants()
+
+
+class OtherProcess:
+    """A Python process of its own on the same database, which runs what it is sent and answers with JSON."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "tests.other_process"],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, code: str):
+        """Run ``code``; what it assigns to ``result`` comes back."""
+        self._process.stdin.write(json.dumps(code) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, f"the other process ended with {self._process.wait()}"
+        answer = json.loads(line)
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
+
+    def until(self, code: str, expected, seconds: float):
+        """Run ``code`` again and again until it gives ``expected``; return how long it took. Fails after ``seconds``."""
+        started = time.monotonic()
+        while True:
+            found = self.run(code)
+            took = time.monotonic() - started
+            if found == expected:
+                return took
+            assert took < seconds, f"after {took:.1f} s still {found!r}, not {expected!r}"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+        self._process.stdout.close()
+
+
+def database_url(path: Path) -> str:
+    """Return how another process reaches a database with our tables: the test's own, or a SQLite file at ``path``."""
+    settings = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{path}"
+    scheme = "postgresql" if connection.vendor == "postgresql" else "mysql"
+    return "{scheme}://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(scheme=scheme, **settings)
+
+
+@pytest.fixture
+def processes(transactional_db, tmp_path):
+    """Two other processes on one database that is empty but for its tables."""
+    environment = {"CCX_TENANCY_DATABASE_URL": database_url(tmp_path / "shared.sqlite3")}
+    if connection.vendor == "sqlite":
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            check=True,
+        )
+    both = [OtherProcess(environment), OtherProcess(environment)]
+    yield both
+    for process in both:
+        process.stop()
