@@ -81,7 +81,7 @@ class OtherProcess:
         return answer["result"]
 
     def until(self, code: str, expected, seconds: float):
-        """Run ``code`` again and again until it gives ``expected``; return how long it took. Fails after ``seconds``."""
+        """Run ``code`` again and again until it gives ``expected``; return how long it took. Fails after that time."""
         started = time.monotonic()
         while True:
             found = self.run(code)
