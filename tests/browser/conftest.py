@@ -1,0 +1,98 @@
+"""A real Chromium for the tests of what people see.
+
+The browser is the machine's own: ``CCX_TENANCY_CHROMIUM`` names it, otherwise ``chromium`` is looked for on the path.
+Without one the tests are skipped, saying so; with ``CCX_TENANCY_REQUIRE_BROWSER=1`` they fail instead, so that a run
+that must include them cannot pass without.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    # Whatever else the browser may want to look up, it does not find.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost",
+]
+
+
+def _missing(reason: str) -> None:
+    if os.environ.get("CCX_TENANCY_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"{reason}, and CCX_TENANCY_REQUIRE_BROWSER=1 asks for one.", pytrace=False)
+    pytest.skip(f"{reason}: the browser tests were not run.")
+
+
+def _is_local(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme in ("about", "blob", "data"):
+        return True
+    host = parts.hostname or ""
+    return host in ("127.0.0.1", "::1", "localhost") or host.endswith(".localhost")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    """A Chromium for the tests of one module; skips (or fails) where there is none."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("Playwright is not installed (pip install playwright)")
+    executable = os.environ.get("CCX_TENANCY_CHROMIUM") or shutil.which("chromium")
+    if not executable or not shutil.which(executable):
+        _missing(f"No Chromium at {executable}" if executable else "No chromium on the path")
+    with pytest.MonkeyPatch.context() as patch:
+        # Playwright runs its own event loop in this thread, which Django takes for asynchronous code of ours.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+            yield chromium
+            chromium.close()
+
+
+@pytest.fixture
+def new_page(browser):
+    """A function that opens a page in a browser of its own (``new_page(color_scheme="dark")``).
+
+    At the end of the test every page must have stayed on this machine and run without an error of its scripts:
+    a request to another host is aborted and fails the test, and so does an uncaught exception.
+    """
+    contexts, foreign, errors = [], [], []
+
+    def handle(route) -> None:
+        if _is_local(route.request.url):
+            route.continue_()
+        else:
+            foreign.append(route.request.url)
+            route.abort()
+
+    def opened(**options):
+        context = browser.new_context(**{"viewport": {"width": 1100, "height": 800}, **options})
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        context.route("**/*", handle)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert foreign == []
+    assert errors == []
+
+
+@pytest.fixture
+def page(new_page):
+    """One page; see ``new_page``."""
+    return new_page()
