@@ -56,7 +56,8 @@ def html(widget: JSONEditorWidget, value: str, *, head: str = "", html_attribute
     links = "".join(f'<link rel="stylesheet" href="/static/{sheet}">' for sheet in sheets)
     scripts = "".join(f'<script src="/static/{script}"></script>' for script in widget.media._js)
     return f"""<!doctype html><html lang="en" {html_attributes}><head><title>Values</title>
-    <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="/static/admin/img/icon-yes.svg">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <link rel="icon" href="/static/admin/img/icon-yes.svg">
     {head}{links}{scripts}</head>
     <body class="change-form"><div id="container"><main id="main"><div id="content"><form method="post" action="/save/">
     <fieldset class="module aligned"><div class="form-row"><div class="flex-container">
