@@ -1,8 +1,10 @@
 """The search for a Python, and what an environment rests on."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import environment
@@ -83,3 +85,12 @@ def test_an_environment_is_made_anew_for_a_new_dependency_and_not_for_a_new_rule
 
     assert fingerprint(["a"], 100) == fingerprint(["a"], 120)
     assert fingerprint(["a"], 100) != fingerprint(["a", "b"], 100)
+
+
+def test_every_tool_of_ours_is_pinned():
+    extras = tomllib.loads((environment.ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = {
+        re.match(r"[\w-]+", tool)[0].lower() for extra in ("test", "lint", "types", "docs") for tool in extras[extra]
+    }
+    pinned = (environment.REQUIREMENTS / "tools.txt").read_text().lower()
+    assert [name for name in sorted(names) if f"\n{name}==" not in pinned] == []
