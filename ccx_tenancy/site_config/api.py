@@ -50,6 +50,7 @@ __all__ = [
     "Draft",
     "Explanation",
     "Preview",
+    "Review",
     "Revision",
     "check_values",
     "current_values",
@@ -64,6 +65,8 @@ __all__ = [
     "preview_differences",
     "preview_values",
     "publish_draft",
+    "review_rollback",
+    "review_values",
     "revision",
     "rollback",
     "save_draft",
@@ -139,6 +142,24 @@ class Preview:
     problems: tuple[Problem, ...]
     changes: tuple[Difference, ...]
     makes_revision: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a change would make of a site's values, before it is made. Secrets are masked in all of it.
+
+    ``changes`` lists the places that differ; a secret that gets another value is among them, with the mask on both
+    sides. ``identical`` tells that nothing differs, not even the order of the keys. ``warnings`` name unknown keys.
+    """
+
+    site_id: int
+    revision: int
+    enabled: bool
+    before: dict[str, Any]
+    after: dict[str, Any]
+    changes: tuple[Difference, ...]
+    identical: bool
+    warnings: tuple[str, ...]
 
 
 # Sites
@@ -283,10 +304,7 @@ def _write(
         site.pk, sealed, enabled=switch, expected=stored.revision, actor=actor, reason=reason
     )
     tenant = tenant_of_site(site.pk)
-    changes = differences(masked(stored.values), masked(sealed))
-    changed = {change.path[0] for change in changes} | {
-        name for name in sealed if secrets.is_sealed(sealed[name]) and sealed[name] != stored.values.get(name)
-    }
+    changed = {change.path[0] for change in _differences(stored.values, sealed)}
     audit.record(
         action,
         tenant_key=tenant.key if tenant else "",
@@ -314,9 +332,30 @@ def _stale(site: Site, expected: int, stored: StoredValues, make: Make) -> Stale
         " published in between. Compare the two differences, then publish on top of the present revision.",
         expected=expected,
         actual=stored.revision,
-        theirs=differences(masked(base), masked(stored.values)),
-        yours=differences(masked(base), masked(make(replace(stored, values=base)))),
+        theirs=_differences(base, stored.values),
+        yours=_differences(base, make(replace(stored, values=base))),
     )
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """Return the differences as they may be shown; a secret with another value is one, though both sides are masked."""
+    hidden = [
+        Difference((name,), CHANGED, before=secrets.MASK, after=secrets.MASK)
+        for name, value in after.items()
+        if (is_secret(name) or secrets.is_sealed(value)) and not _same_secret(before.get(name), value)
+    ]
+    return [*differences(masked(before), masked(after)), *hidden]
+
+
+def _same_secret(before: Any, after: Any) -> bool:
+    """Whether a secret stays what it was, as far as the masks can hide: one that comes or goes is seen without this."""
+    if before is None or after is None or after in (before, secrets.MASK):
+        return True
+    try:
+        opened = [secrets.unseal(value) if secrets.is_sealed(value) else value for value in (before, after)]
+    except secrets.CannotUnseal:
+        return False
+    return bool(opened[0] == opened[1])
 
 
 # Secrets
@@ -406,13 +445,48 @@ def warnings_for(values: Mapping[str, Any]) -> list[str]:
 
 def preview_differences(domain: str | Site, values: Mapping[str, Any]) -> list[Difference]:
     """Return what storing ``values`` (with ``replace``) would change, secrets masked. Raises as storing would."""
+    return list(review_values(domain, values).changes)
+
+
+def review_values(
+    domain: str | Site, values: Mapping[str, Any], *, actor: Any = None, expected: int | None = None
+) -> Review:
+    """Return what storing ``values`` (with ``replace``) would change. Raises as storing would, and stores nothing.
+
+    With ``actor``, the secrets of that user's draft may be left masked too, as when the draft is published.
+    """
     site = site_of(domain)
+    wanted = check_document(dict(values) if isinstance(values, Mapping) else values)
     stored = _stored(site)
-    clear = _clear(check_document(dict(values)), stored.values)
+    draft = SiteConfigurationDraft.objects.filter(site=site, author=actor).first() if actor is not None else None
+    known = {**stored.values, **(draft.site_values if draft else {})}
+    clear = _clear(wanted, known)
     problems = check_values(clear, site)
     if problems:
         raise InvalidValues(problems)
-    return differences(masked(stored.values), masked(_sealed(clear, values, stored.values)))
+    sealed = _sealed(clear, wanted, known)
+    if expected is not None and expected != stored.revision:
+        raise _stale(site, expected, stored, lambda base: sealed)
+    return _review(stored, sealed)
+
+
+def review_rollback(domain: str | Site, to_revision: int) -> Review:
+    """Return what a rollback to that revision would change. Raises UnknownRevision."""
+    site = site_of(domain)
+    return _review(_stored(site), _past(site, to_revision).values)
+
+
+def _review(stored: StoredValues, after: Mapping[str, Any]) -> Review:
+    return Review(
+        site_id=stored.site_id,
+        revision=stored.revision,
+        enabled=stored.enabled,
+        before=masked(stored.values),
+        after=masked(after),
+        changes=tuple(_differences(stored.values, after)),
+        identical=bool(stored.revision) and dump(after) == dump(stored.values),
+        warnings=tuple(warnings_for(after)),
+    )
 
 
 def preview_values(
@@ -445,14 +519,8 @@ def preview_values(
         return Preview((Problem("", str(error)),), (), False)
     if problems:
         return Preview(tuple(problems), (), False)
-    changes = differences(masked(before.values), masked(sealed))
-    shown = {change.path[0] for change in changes}
-    changes += [
-        Difference((name,), CHANGED, secrets.MASK, secrets.MASK)
-        for name, value in sealed.items()
-        if name not in shown and secrets.is_sealed(value) and value != before.values.get(name)
-    ]
-    return Preview((), tuple(changes), switched or dump(sealed) != dump(before.values))
+    changes = tuple(_differences(before.values, sealed))
+    return Preview((), changes, switched or dump(sealed) != dump(before.values))
 
 
 def explain_value(name: str, snapshot: Snapshot) -> Explanation:
@@ -492,7 +560,7 @@ def history(domain: str | Site, *, limit: int | None = None) -> list[Revision]:
     shown = []
     for place, row in enumerate(rows[:limit]):
         before = rows[place + 1].values if place + 1 < len(rows) else {}
-        shown.append(_shown(row, tuple(differences(masked(before), masked(row.values)))))
+        shown.append(_shown(row, tuple(_differences(before, row.values))))
     return shown
 
 
@@ -557,8 +625,8 @@ def draft_of(domain: str | Site, actor: Any) -> Draft | None:
     return _draft(row) if row else None
 
 
-def publish_draft(domain: str | Site, *, actor: Any, reason: str = "") -> StoredValues:
-    """Make the actor's draft the site's values, and remove the draft.
+def publish_draft(domain: str | Site, *, actor: Any, reason: str = "", enabled: bool | None = None) -> StoredValues:
+    """Make the actor's draft the site's values, and remove the draft. ``enabled`` as for ``set_site_values``.
 
     Raises NoDraft; StaleRevision, with both differences, where somebody published since the draft was begun; and
     InvalidValues.
@@ -571,6 +639,7 @@ def publish_draft(domain: str | Site, *, actor: Any, reason: str = "") -> Stored
             lambda stored: row.site_values,
             actor=actor,
             reason=reason,
+            enabled=enabled,
             expected=row.base_revision,
             action="config.publish",
             trusted=row.site_values,

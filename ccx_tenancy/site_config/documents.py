@@ -47,6 +47,25 @@ def parse_value(text: str | bytes, *, source: str = "") -> Any:
     return _Reader(text.removeprefix("\ufeff"), source).read()
 
 
+def places(text: str) -> dict[str, tuple[int, int]]:
+    """Return line and column of the value of each name at the top of a document that :func:`parse` accepts."""
+    found: dict[str, tuple[int, int]] = {}
+    at = text.index("{") + 1
+    while (at := _after_blanks(text, at)) < len(text) and text[at] == '"':
+        name, at = _DECODER.raw_decode(text, at)
+        at = _after_blanks(text, _after_blanks(text, at) + 1)
+        found[name] = (text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+        _, at = _DECODER.raw_decode(text, at)
+        at = _after_blanks(text, at) + 1
+    return found
+
+
+def _after_blanks(text: str, at: int) -> int:
+    while at < len(text) and text[at] in _BLANK:
+        at += 1
+    return at
+
+
 def check_document(values: Any) -> dict[str, Any]:
     """Return a copy of ``values`` as JSON would give it back (tuples become lists).
 
