@@ -2,7 +2,7 @@
 
 from ccx_tenancy import errors
 from ccx_tenancy.context import TenantContext
-from ccx_tenancy.provisioning import create_tenant
+from ccx_tenancy.provisioning import apply_document, create_tenant, describe_tenant, plan_document
 from ccx_tenancy.tenants.api import (
     archive_tenant,
     current_tenant,
@@ -18,13 +18,16 @@ from ccx_tenancy.tenants.api import (
 
 __all__ = [
     "TenantContext",
+    "apply_document",
     "archive_tenant",
     "create_tenant",
     "current_tenant",
+    "describe_tenant",
     "errors",
     "for_each_tenant",
     "get_tenant",
     "list_tenants",
+    "plan_document",
     "require_tenant",
     "resolve_tenant",
     "resume_tenant",

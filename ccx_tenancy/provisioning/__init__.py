@@ -1,9 +1,24 @@
-"""Make whole tenants: one call, or a document that says how they should be.
+"""Make whole tenants: by one call, or by a document that says how they should be.
 
 It composes the rooms below (rows, values), so that each of them stays ignorant of the others; see
 docs/decisions/0004-provisioning.rst.
 """
 
+from ccx_tenancy.provisioning.apply import Applied, Failure, apply_document, plan_document
 from ccx_tenancy.provisioning.create import create_tenant
+from ccx_tenancy.provisioning.describe import describe_tenant
+from ccx_tenancy.provisioning.plan import Change, Item, Plan
+from ccx_tenancy.provisioning.sites import ensure_site
 
-__all__ = ["create_tenant"]
+__all__ = [
+    "Applied",
+    "Change",
+    "Failure",
+    "Item",
+    "Plan",
+    "apply_document",
+    "create_tenant",
+    "describe_tenant",
+    "ensure_site",
+    "plan_document",
+]

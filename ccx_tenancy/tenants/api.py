@@ -55,6 +55,7 @@ __all__ = [
     "for_each_tenant",
     "get_tenant",
     "list_tenants",
+    "lock",
     "normalize_domain",
     "normalize_host",
     "owner_of",
@@ -252,6 +253,11 @@ def rename_tenant(key: str, name: str, *, actor: Any = None) -> Tenant:
 
 
 # Making and changing rows
+
+
+def lock(key: str) -> None:
+    """Hold the tenant with that key, where there is one, against other writers until the transaction ends."""
+    Tenant.objects.select_for_update().filter(key=key).first()
 
 
 def create_rows(
