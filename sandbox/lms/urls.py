@@ -1,0 +1,12 @@
+"""The LMS of a site."""
+
+from django.urls import include, path
+
+from sandbox.courses import converters  # noqa: F401 - makes <course_key:...> known
+from sandbox.lms import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("courses/<course_key:key>/about", views.course_about, name="course_about"),
+    path("", include("sandbox.accounts.urls")),
+]

@@ -1,0 +1,41 @@
+"""What a learner sees on a site."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from opaque_keys.edx.keys import CourseKey
+
+from ccx_tenancy.site_config import helpers
+from sandbox.accounts.views import allows_registration, is_combined
+from sandbox.courses.catalogue import lms_courses
+
+# The values that these pages read, for the table at the foot of the home page.
+READ = (
+    "PLATFORM_NAME",
+    "PLATFORM_DESCRIPTION",
+    "SITE_NAME",
+    "course_org_filter",
+    "LANGUAGE_CODE",
+    "ENABLE_COMBINED_LOGIN_REGISTRATION",
+    "ALLOW_PUBLIC_ACCOUNT_CREATION",
+    "ENABLE_COURSE_SORTING_BY_START_DATE",
+    "css_overrides_file",
+)
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the site's name, its courses and its way in."""
+    context = {
+        "courses": lms_courses(),
+        "description": helpers.get_value("PLATFORM_DESCRIPTION", ""),
+        "is_combined": is_combined(),
+        "allows_registration": allows_registration(),
+        "read": [helpers.explain_value(name) for name in READ],
+    }
+    return render(request, "lms/home.html", context)
+
+
+def course_about(request: HttpRequest, key: CourseKey) -> HttpResponse:
+    """Show one course of the site. That of another site is not found, as one that does not exist."""
+    return render(request, "lms/course_about.html", {"course": get_object_or_404(lms_courses(), id=key)})

@@ -1,0 +1,71 @@
+"""A server for one machine: a thread for each request, on loopback only."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socketserver
+import threading
+from types import FrameType
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.core.handlers.wsgi import WSGIHandler
+
+HOST = "127.0.0.1"
+PORT = 8000
+_TRIED = 50
+
+
+class PortTaken(Exception):
+    """Something else listens on the port that was asked for."""
+
+
+class Server(socketserver.ThreadingMixIn, WSGIServer):
+    """One thread for each request; those still running do not keep the process alive."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def server_bind(self) -> None:
+        """Bind without asking the resolver for this machine's name."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+        self.setup_environ()
+
+
+class RequestHandler(WSGIRequestHandler):
+    """Answers at once: looks up no client names. One line for each request goes to the error output."""
+
+    def address_string(self) -> str:
+        """Return the client's number."""
+        return str(self.client_address[0])
+
+
+def bind(port: int | None) -> Server:
+    """Return a server that listens: on ``port`` (0: any that is free), or on the first free one from 8000 on.
+
+    Raises PortTaken where ``port`` is taken, or none of 50 is free.
+    """
+    # Static files come before everything else, so they need no tenant.
+    application = StaticFilesHandler(WSGIHandler())
+    for candidate in range(PORT, PORT + _TRIED) if port is None else (port,):
+        try:
+            return make_server(HOST, candidate, application, Server, RequestHandler)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    wanted = f"The ports {PORT} to {PORT + _TRIED - 1} are" if port is None else f"The port {port} is"
+    raise PortTaken(f"{wanted} taken by another program on {HOST}; choose one with --port (0: any that is free).")
+
+
+def serve(server: Server) -> None:
+    """Answer requests until Ctrl-C or SIGTERM."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # serve_forever runs in this thread, and shutdown() waits for it.
+        threading.Thread(target=server.shutdown).start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    server.serve_forever(poll_interval=0.1)

@@ -1,0 +1,117 @@
+"""The settings of the sandbox: Django, our apps, and one small app for each surface.
+
+Everything that it writes lies in one folder: ``sandbox/var``, or the one that ``SANDBOX_VAR`` names.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+BASE = Path(__file__).resolve().parent
+VAR = Path(os.environ.get("SANDBOX_VAR") or BASE / "var").resolve()
+SEED = BASE / "seed"
+
+
+def _secret_key() -> str:
+    """Return the key of this installation, made on first use. One that everybody can read signs nothing."""
+    file = VAR / "secret_key"
+    VAR.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(50), encoding="utf-8")
+    return file.read_text(encoding="utf-8")
+
+
+SECRET_KEY = _secret_key()
+DEBUG = False
+# Browsers resolve every name below .localhost to this machine, and nothing else reaches the sandbox.
+ALLOWED_HOSTS = [".localhost", "127.0.0.1"]
+SITE_ID = 1
+USE_TZ = True
+TIME_ZONE = "UTC"
+ROOT_URLCONF = "sandbox.urls"
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.sites",
+    "django.contrib.staticfiles",
+    "organizations",
+    "ccx_tenancy",
+    "ccx_tenancy.audit",
+    "ccx_tenancy.tenants",
+    "ccx_tenancy.site_config",
+    "sandbox.courses",
+    "sandbox.accounts",
+    "sandbox.lms",
+    "sandbox.studio",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "ccx_tenancy.middleware.CurrentTenantMiddleware",
+    "sandbox.middleware.SurfaceMiddleware",
+    "sandbox.middleware.SiteLanguageMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "ccx_tenancy.site_config.context_processors.configuration",
+            ]
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE / "static"]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE / "locale"]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": VAR / "db.sqlite3",
+        "OPTIONS": {"timeout": 20},
+    }
+}
+
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = VAR / "outbox"
+
+# No broker: a task runs where it is published.
+CELERY_TASK_ALWAYS_EAGER = True
+CELERY_TASK_EAGER_PROPAGATES = True
+
+PLATFORM_NAME = "Sandbox"
+CCX_TENANCY: dict[str, object] = {"HOST": "sandbox.surfaces.SandboxHost"}

@@ -1,0 +1,25 @@
+"""What an author sees in Studio."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from opaque_keys.edx.keys import CourseKey
+
+from ccx_tenancy.tenants.api import owner_of
+from sandbox.courses.catalogue import studio_courses
+
+
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """List the courses that the user may open, each with its organization and the tenant that owns it."""
+    courses = [{"course": course, "owner": owner_of(course.org)} for course in studio_courses(request.user)]
+    return render(request, "studio/home.html", {"courses": courses})
+
+
+@login_required
+def course(request: HttpRequest, key: CourseKey) -> HttpResponse:
+    """Show one course. That which the user may not open is not found, as one that does not exist."""
+    found = get_object_or_404(studio_courses(request.user), id=key)
+    return render(request, "studio/course.html", {"course": found, "owner": owner_of(found.org)})
