@@ -9,4 +9,5 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("courses/<course_key:key>/about", views.course_about, name="course_about"),
     path("", include("sandbox.accounts.urls")),
+    path("__tenancy/", include("ccx_tenancy.site_config.urls")),
 ]
