@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "ccx_tenancy.audit",
     "ccx_tenancy.tenants",
     "ccx_tenancy.site_config",
+    "ccx_tenancy.membership",
 ]
 
 MIDDLEWARE = [
@@ -43,7 +44,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "ccx_tenancy.backends.OrganizationMemberBackend",
+    "ccx_tenancy.backends.DefaultSiteBackend",
+]
 
 TEMPLATES = [
     {

@@ -2,6 +2,17 @@
 
 from ccx_tenancy import errors
 from ccx_tenancy.context import TenantContext
+from ccx_tenancy.membership.api import (
+    accept_invitation,
+    add_member,
+    has_role,
+    invite,
+    is_member,
+    members_of,
+    organizations_of,
+    remove_member,
+    set_role,
+)
 from ccx_tenancy.provisioning import apply_document, create_tenant, describe_tenant, plan_document
 from ccx_tenancy.tenants.api import (
     archive_tenant,
@@ -18,6 +29,8 @@ from ccx_tenancy.tenants.api import (
 
 __all__ = [
     "TenantContext",
+    "accept_invitation",
+    "add_member",
     "apply_document",
     "archive_tenant",
     "create_tenant",
@@ -26,11 +39,18 @@ __all__ = [
     "errors",
     "for_each_tenant",
     "get_tenant",
+    "has_role",
+    "invite",
+    "is_member",
     "list_tenants",
+    "members_of",
+    "organizations_of",
     "plan_document",
+    "remove_member",
     "require_tenant",
     "resolve_tenant",
     "resume_tenant",
+    "set_role",
     "suspend_tenant",
     "tenant_context",
 ]

@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from ccx_tenancy.ports import Host
+    from ccx_tenancy.ports import AccountPolicy, Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ def _between(low: float, high: float) -> Callable[[Any], str | None]:
 
 def _one_of(*allowed: str) -> Callable[[Any], str | None]:
     return lambda value: None if value in allowed else "one of " + ", ".join(repr(one) for one in allowed)
+
+
+def _invitation_url(value: Any) -> str | None:
+    has_both = "{domain}" in value and "{token}" in value
+    return None if has_both else "an address with {domain} and {token} in it"
 
 
 def _texts(value: Any) -> str | None:
@@ -84,6 +89,40 @@ KEYS: Mapping[str, Key] = {
         (bool,),
         True,
         "Whether a user with is_staff is partitioned in Studio like everybody else. False: sees all organizations.",
+    ),
+    "ACCOUNT_POLICY": Key(
+        (str,),
+        "ccx_tenancy.accounts.policy.SharedAccounts",
+        "Dotted path of what says whose account a name or an e-mail address is (ccx_tenancy.ports.AccountPolicy).",
+    ),
+    "DEFAULT_SITE_LOGIN": Key(
+        (str,),
+        "operators",
+        "Who signs in where there is no tenant. 'operators': superusers; 'staff': those and is_staff; 'members': those"
+        " and active members of any organization of a tenant; 'everybody'.",
+        _one_of("operators", "staff", "members", "everybody"),
+    ),
+    "INACTIVE_USERS_SIGN_IN": Key(
+        (bool,),
+        False,
+        "Whether an account with is_active False may sign in, as in hosts that mean by it an address not confirmed.",
+    ),
+    "MEMBERS_CACHE_SIZE": Key(
+        (int,), 10_000, "For how many users a process keeps the memberships in memory.", _between(1, 10_000_000)
+    ),
+    "JOIN_POLICY": Key(
+        (str,),
+        "invitation",
+        "Who may join a tenant by registering where its site has no value JOIN_POLICY: 'open', 'email_domains' or"
+        " 'invitation'.",
+        _one_of("open", "email_domains", "invitation"),
+    ),
+    "INVITATION_DAYS": Key((int, float), 7, "How many days an invitation is good.", _between(0.01, 365)),
+    "INVITATION_URL": Key(
+        (str,),
+        "https://{domain}/tenancy/invitations/{token}/",
+        "The address in an invitation's e-mail; {domain} is the tenant's primary domain, {token} the secret.",
+        _invitation_url,
     ),
 }
 
@@ -140,19 +179,60 @@ class Conf:
         return cast(bool, self._get("PARTITION_GLOBAL_STAFF"))
 
     @property
+    def default_site_login(self) -> str:
+        """See ``DEFAULT_SITE_LOGIN``."""
+        return cast(str, self._get("DEFAULT_SITE_LOGIN"))
+
+    @property
+    def inactive_users_sign_in(self) -> bool:
+        """See ``INACTIVE_USERS_SIGN_IN``."""
+        return cast(bool, self._get("INACTIVE_USERS_SIGN_IN"))
+
+    @property
+    def members_cache_size(self) -> int:
+        """See ``MEMBERS_CACHE_SIZE``."""
+        return cast(int, self._get("MEMBERS_CACHE_SIZE"))
+
+    @property
+    def join_policy(self) -> str:
+        """See ``JOIN_POLICY``."""
+        return cast(str, self._get("JOIN_POLICY"))
+
+    @property
+    def invitation_days(self) -> float:
+        """See ``INVITATION_DAYS``."""
+        return float(self._get("INVITATION_DAYS"))
+
+    @property
+    def invitation_url(self) -> str:
+        """See ``INVITATION_URL``."""
+        return cast(str, self._get("INVITATION_URL"))
+
+    @property
+    def account_policy(self) -> AccountPolicy:
+        """What ``ACCOUNT_POLICY`` names; made once for each dotted path.
+
+        Raises ImportError where the path names nothing.
+        """
+        return cast("AccountPolicy", self._instance("ACCOUNT_POLICY"))
+
+    @property
     def host(self) -> Host:
         """The adapter that ``HOST`` names; made once for each dotted path.
 
         Raises ImportError where the path names nothing.
         """
-        path = self._get("HOST")
-        host = self._hosts.get(path)
-        if host is None:
-            host = self._hosts[path] = import_string(path)()
-        return host
+        return cast("Host", self._instance("HOST"))
+
+    def _instance(self, name: str) -> Any:
+        path = self._get(name)
+        found = self._instances.get(path)
+        if found is None:
+            found = self._instances[path] = import_string(path)()
+        return found
 
     @cached_property
-    def _hosts(self) -> dict[str, Host]:
+    def _instances(self) -> dict[str, Any]:
         return {}
 
 

@@ -30,6 +30,18 @@ class UnknownOrganization(TenancyError, LookupError):
     """No organization has that short name."""
 
 
+class UnknownAccount(TenancyError, LookupError):
+    """No account, or more than one, has that user name or e-mail address."""
+
+
+class NotAMember(TenancyError, LookupError):
+    """The user is not a member of that organization."""
+
+
+class UnknownInvitation(TenancyError, LookupError):
+    """No invitation has that token or number."""
+
+
 class UnknownRevision(TenancyError, LookupError):
     """A site's history has no such revision."""
 
@@ -50,8 +62,28 @@ class InvalidDomain(InvalidInput):
     """A domain is not a plain host name."""
 
 
+class UnknownRole(InvalidInput):
+    """There is no role of that name."""
+
+
 class InvalidState(TenancyError, ValueError):
     """The tenant's state does not allow the step."""
+
+
+class InvitationClosed(InvalidState):
+    """The invitation was accepted or revoked, or has expired."""
+
+
+class NotAllowed(TenancyError):
+    """The acting user's role does not allow the change. Nothing was changed."""
+
+
+class JoinRefused(NotAllowed):
+    """The site lets nobody join in that way. Nothing was changed."""
+
+
+class WrongRecipient(NotAllowed):
+    """The invitation is bound to another e-mail address than the account's."""
 
 
 class Conflict(TenancyError, ValueError):
@@ -68,6 +100,18 @@ class DomainTaken(Conflict):
 
 class OrganizationTaken(Conflict):
     """An organization belongs to another tenant, or exists under a name that differs only in case."""
+
+
+class AlreadyMember(Conflict):
+    """The user is a member of that organization already, with another role or suspended."""
+
+
+class AlreadyInvited(Conflict):
+    """An invitation of that e-mail address to that organization is open."""
+
+
+class LastOwner(Conflict):
+    """The organization would be left without an owner."""
 
 
 class StaleRevision(Conflict):

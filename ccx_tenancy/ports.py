@@ -1,13 +1,19 @@
-"""What we ask of a host, on one page. ``hosts/`` implements it; ``CCX_TENANCY["HOST"]`` names the implementation."""
+"""What we ask of a host, on one page. ``hosts/`` implements it; ``CCX_TENANCY["HOST"]`` names the implementation.
+
+Whose account a name is depends on the installation too: ``CCX_TENANCY["ACCOUNT_POLICY"]`` names what knows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
+
+from ccx_tenancy.context import TenantContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +81,22 @@ class Host(Protocol):
 
     def bind_site(self, request: HttpRequest, site_id: int) -> None:
         """Make the host's own idea of the request's Site agree with ours, at no query."""
+
+
+class AccountPolicy(Protocol):
+    """Whose account a user name or an e-mail address is, and which are free. ``tenant`` is where it is asked for
+    (None: on the platform's own sites).
+
+    Names compare without regard to case. A name that could be two accounts' is nobody's: no answer is better than a
+    wrong one.
+    """
+
+    def find(self, identifier: str, tenant: TenantContext | None) -> AbstractBaseUser | None:
+        """Return the account that a person means who signs in with that user name or e-mail address. One query,
+        whether there is one or not."""
+
+    def find_many(self, identifiers: Iterable[str], tenant: TenantContext | None) -> Mapping[str, AbstractBaseUser]:
+        """Return the same for many at once, by identifier; those that are nobody's are missing. A few queries."""
+
+    def taken(self, tenant: TenantContext | None, *, username: str = "", email: str = "") -> frozenset[str]:
+        """Return which of ``"username"`` and ``"email"`` nobody else may register with there."""

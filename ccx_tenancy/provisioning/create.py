@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from ccx_tenancy.membership import api as membership
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.tenants import api as tenants
 
@@ -21,10 +22,12 @@ def create_tenant(
     organizations: Iterable[str],
     studio_domain: str | None = None,
     values: Mapping[str, Any] | None = None,
+    owner: Any = None,
     actor: Any = None,
 ) -> tenants.Tenant:
     """Make a tenant with its primary domain and Site, its organizations (short names, made where missing), a Studio
-    domain, and the values of its site configuration, and return it. All of it, or nothing.
+    domain, and the values of its site configuration, and return it. ``owner`` (a user) becomes an owner of each
+    organization. All of it, or nothing.
 
     Raises InvalidKey, InvalidDomain or InvalidValues for what is not allowed, and TenantExists, DomainTaken or
     OrganizationTaken, by name, for what is not free.
@@ -37,4 +40,7 @@ def create_tenant(
             site = tenant.domains.get(surface="lms", is_primary=True).site
             assert site is not None
             site_config.set_site_values(site, values, actor=actor, reason="tenant created", replace=True)
+        if owner is not None:
+            for link in tenant.tenant_organizations.select_related("organization").order_by("organization_id"):
+                membership.ensure_member(owner, link.organization, membership.OWNER, actor=actor)
     return tenant
