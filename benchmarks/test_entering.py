@@ -1,10 +1,10 @@
 """Entering a tenant: the request's, and by key."""
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
-from django.db import connection
 
 from benchmarks import peers
 from ccx_tenancy import api
