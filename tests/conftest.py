@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import os
 import subprocess
@@ -10,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
 
 from ccx_tenancy import api
 
@@ -43,6 +46,14 @@ def make_tenants():
         values=BLUE,
     )
     return maxi, blue
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_of_async_code_stays_open(request):
+    """Close what asynchronous tests opened in the thread that runs their queries: it outlives them."""
+    yield
+    if inspect.iscoroutinefunction(request.function):
+        asyncio.run(sync_to_async(connections.close_all)())
 
 
 @pytest.fixture

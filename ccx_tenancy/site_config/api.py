@@ -169,7 +169,8 @@ def site_of(domain: str | Site) -> Site:
     """Return the Site of a domain in whatever spelling. Raises UnknownDomain."""
     if isinstance(domain, Site):
         return domain
-    site = Site.objects.filter(domain=domain).first()
+    # No database compares a text with a NUL, and PostgreSQL says so.
+    site = None if "\x00" in domain else Site.objects.filter(domain=domain).first()
     if site is None and (name := normalize_host(domain)) is not None:
         site = sites_on([name]).get(name)
     if site is None:

@@ -28,8 +28,8 @@ def _check(condition: models.Q, name: str) -> models.CheckConstraint:
 
 
 def first_number() -> int:
-    """Return the number a revision starts with: the time in milliseconds, above any that an emptied table had."""
-    return time.time_ns() // 1_000_000
+    """Return the number a revision starts with: the time in microseconds, above any that an emptied table had."""
+    return time.time_ns() // 1000
 
 
 KEY_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]{0,98}[a-z0-9])?$"

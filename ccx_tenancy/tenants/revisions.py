@@ -20,7 +20,7 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import IntegrityError, connections, router, transaction
+from django.db import connections, router, transaction
 from django.db.models import F
 
 from ccx_tenancy.conf import conf
@@ -206,16 +206,19 @@ def bump(*names: str) -> None:
 
 
 def _increment(name: str, using: str) -> None:
-    from ccx_tenancy.tenants.models import Revision
+    from ccx_tenancy.tenants.models import Revision, first_number
 
     rows = Revision.objects.using(using).filter(name=name)
     if rows.update(number=F("number") + 1):
         return
-    try:
-        with transaction.atomic(using=using):
-            Revision.objects.using(using).create(name=name)
-    except IntegrityError:  # Another writer made the row first.
-        rows.update(number=F("number") + 1)
+    # The first change ever, or since the table was emptied, and perhaps several writers at once. An upsert takes the
+    # row's exclusive lock; an insert that fails would keep a shared one, and MariaDB's writers would wait in a circle.
+    target = ["name"] if connections[using].features.supports_update_conflicts_with_target else None
+    rows.model.objects.using(using).bulk_create(
+        [Revision(name=name)], update_conflicts=True, update_fields=["number"], unique_fields=target
+    )
+    # Under the lock, and so above what whoever was first has written.
+    rows.update(number=first_number())
 
 
 def from_any_thread(read: Callable[[], Result]) -> Result:
