@@ -13,6 +13,7 @@ SECRET_KEY = "for tests only: long enough, and known to everybody who reads this
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True
+TIME_ZONE = "UTC"  # The host's; MySQL cuts dates in another one only with its time zone tables loaded.
 ROOT_URLCONF = "tests.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # The host's, and that of edx-organizations.
 STATIC_URL = "/static/"
