@@ -192,8 +192,8 @@ class SiteConfigurationAdmin(ConfigurationBase):
             target = api.revision(row.site, revision)
         except UnknownRevision as error:
             raise Http404(str(error)) from error
-        form = RollbackForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
+        form = RollbackForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
             try:
                 stored = api.rollback(
                     row.site,

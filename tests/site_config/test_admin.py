@@ -94,6 +94,11 @@ def staff(*names, username="helper"):
     return client
 
 
+def counted(context):
+    """Return how many queries there were, without the one that asks each second whether what was read is true."""
+    return sum("ccx_tenants_revision" not in query["sql"] for query in context)
+
+
 # Editing
 
 
@@ -458,7 +463,7 @@ def test_history_is_shown_in_steps_with_the_same_number_of_queries(client, row):
     def queries():
         with CaptureQueriesContext(connection) as context:
             client.get(url("history", row.pk))
-        return len(context)
+        return counted(context)
 
     queries()
     few = queries()
@@ -573,7 +578,7 @@ def test_the_list_asks_the_same_with_10_and_with_10000_configurations(client, ro
     def queries(**search):
         with CaptureQueriesContext(connection) as context:
             assert client.get(url("changelist"), search).status_code == 200
-        return len(context)
+        return counted(context)
 
     many(10)
     queries()
