@@ -305,8 +305,12 @@ def _domain_of(tenant: TenantContext | None) -> str:
 
 
 def _send_after_commit(invitation: OrganizationInvitation, tenant: TenantContext | None) -> None:
-    # Robust: what is committed stands, and the list shows an invitation that was not sent, to be sent again.
-    transaction.on_commit(partial(_send, invitation, tenant), robust=True)
+    def send() -> None:
+        _send(invitation, tenant)
+
+    # Robust, so that a failure is logged and stops nobody: what is committed stands, and the list shows an invitation
+    # that was not sent, to be sent again.
+    transaction.on_commit(send, robust=True)
 
 
 def _send(invitation: OrganizationInvitation, tenant: TenantContext | None) -> None:
