@@ -155,12 +155,26 @@ class Seed:
         theirs = self.courses_of(owned)
         return [one for one in self.courses if one not in theirs]
 
-    def user(self, **wanted: bool) -> dict[str, Any]:
-        """Return the first account with these rights. Raises RuntimeError where the file has none."""
+    def superuser(self) -> dict[str, Any]:
+        """Return a platform operator. Raises RuntimeError where the file has none."""
+        return self._first("a superuser", lambda one: one.get("superuser", False))
+
+    def member(self, tenant: Mapping[str, Any], *roles: str) -> dict[str, Any]:
+        """Return somebody without rights elsewhere, with one of these roles in a tenant."""
+        names = {name.lower() for name in tenant["organizations"]}
+
+        def fits(one: Mapping[str, Any]) -> bool:
+            belongs = one.get("memberships", ())
+            there = [found for found in belongs if found["organization"].lower() in names]
+            return len(there) == len(belongs) > 0 and not one.get("staff") and all(f["role"] in roles for f in there)
+
+        return self._first(f"a member of {tenant['key']} ({' or '.join(roles)})", fits)
+
+    def _first(self, what: str, fits: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
         for one in self.users:
-            if all(one.get(name, False) is value for name, value in wanted.items()):
+            if fits(one):
                 return one
-        raise RuntimeError(f"users.json has no account with {wanted}, as this check needs.")
+        raise RuntimeError(f"users.json has no {what}, whom this check needs.")
 
 
 def platform_name(values: Mapping[str, Any]) -> str:
@@ -236,13 +250,19 @@ def _check_tenant(seed: Seed, tenant: Mapping[str, Any], port: int, report: Repo
     style = values.get("css_overrides_file", "sandbox/sandbox.css")
     report.page(f"{host}/static/{style}", browser.get(f"/static/{style}"), kind="text/css")
 
-    learner = seed.user(staff=False)
+    learner = seed.member(tenant, "learner")
     wrong = browser.submit("/login", {"username": learner["username"], "password": "not this one"})
     report.page(f"{host}/login (wrong password)", wrong, shows=['role="alert"'])
     report.page(f"{host}/login (right password)", browser.sign_in(learner), status=302, location="/")
     report.page(f"{host}/ (signed in)", browser.get("/"), shows=[learner["username"], *_names(own)], hides=others)
     report.page(f"{host}/logout", browser.submit("/logout", {}, on="/"), status=302, location="/")
     report.page(f"{host}/ (signed out)", browser.get("/"), shows=['href="/login"'], hides=['action="/logout"'])
+
+    for other in seed.tenants:
+        if other is not tenant:
+            stranger = seed.member(other, "learner")
+            page = Browser(port, host).sign_in(stranger)
+            report.page(f"{host}/login ({stranger['username']}, of another tenant)", page, shows=['role="alert"'])
 
     for alias in _domains(tenant, "alias"):
         path = "/courses/a+b/about?next=%2Fx%20y&n=1"
@@ -266,24 +286,45 @@ def _check_default_site(seed: Seed, port: int, report: Report) -> None:
         page = browser.get(_about(course))
         report.page(f"localhost{_about(course)} (foreign)", page, status=404, hides=[course["name"]])
     report.page("localhost/admin/login/", browser.get("/admin/login/"), shows=['name="username"'])
-    admin = seed.user(superuser=True)
+    admin = seed.superuser()
     browser.sign_in(admin, "/admin/login/")
     report.page("localhost/admin/ (signed in)", browser.get("/admin/"), shows=[admin["username"], "Courses"])
 
 
 def _check_studio(seed: Seed, port: int, report: Report) -> None:
     host = "studio.localhost"
-    staff, learner = Browser(port, host), Browser(port, host)
-    report.page(f"{host}/home/ (signed out)", staff.get("/home/"), status=302, location="/login?next=/home/")
-    report.page(f"{host}/login", staff.get("/login"), shows=["Studio"])
-    staff.sign_in(seed.user(staff=True, superuser=False))
-    every = [word for one in seed.courses for word in (one["name"], one["key"])]
-    report.page(f"{host}/home/ (staff)", staff.get("/home/"), shows=every)
-    path = f"/course/{seed.courses[0]['key']}"
-    report.page(f"{host}{path} (staff)", staff.get(path), shows=[seed.courses[0]["name"]])
-    learner.sign_in(seed.user(staff=False))
-    report.page(f"{host}/home/ (learner)", learner.get("/home/"), hides=every)
-    report.page(f"{host}{path} (learner)", learner.get(path), status=404, hides=every)
+    nobody = Browser(port, host)
+    report.page(f"{host}/home/ (signed out)", nobody.get("/home/"), status=302, location="/login?next=/home/")
+    report.page(f"{host}/login", nobody.get("/login"), shows=["Studio"])
+    _check_author(port, seed.superuser(), seed.courses, [], report)
+    for tenant in seed.tenants:
+        own = seed.courses_of(tenant["organizations"])
+        foreign = [one for one in seed.courses if one not in own]
+        _check_author(port, seed.member(tenant, "author", "admin", "owner"), own, foreign, report)
+        _check_author(port, seed.member(tenant, "learner"), [], seed.courses, report)
+
+
+def _check_author(
+    port: int,
+    account: Mapping[str, Any],
+    own: Iterable[Mapping[str, Any]],
+    foreign: Iterable[Mapping[str, Any]],
+    report: Report,
+) -> None:
+    host, name = "studio.localhost", account["username"]
+    browser = Browser(port, host)
+    browser.sign_in(account)
+    report.page(f"{host}/home/ ({name})", browser.get("/home/"), shows=[name, *_studio(own)], hides=_studio(foreign))
+    for course in own:
+        page = browser.get(f"/course/{course['key']}")
+        report.page(f"{host}/course/{course['key']} ({name})", page, shows=[course["name"]])
+    for course in foreign:
+        page = browser.get(f"/course/{course['key']}")
+        report.page(f"{host}/course/{course['key']} ({name}, foreign)", page, status=404, hides=[course["name"]])
+
+
+def _studio(courses: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [word for one in courses for word in (one["name"], one["key"])]
 
 
 def check_suspension(seed: Seed, port: int, report: Report, manage: Callable[..., None]) -> None:

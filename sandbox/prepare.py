@@ -29,10 +29,11 @@ def describe(port: int) -> str:
     """Return what a person needs to look around: every address, and every login of the seed file."""
     addresses = [("Address", "What is there"), *_addresses(port)]
     users = json.loads((settings.SEED / "users.json").read_text(encoding="utf-8"))["users"]
-    logins = [("Login", "Password", "Who")]
+    logins = [("Login", "Password", "Who that is")]
     for user in users:
-        who = "superuser" if user.get("superuser") else "staff" if user.get("staff") else "nobody special"
-        logins.append((user["username"], user["password"], who))
+        roles = [f"{one['role']} in {one['organization']}" for one in user.get("memberships", ())]
+        rights = [name for name in ("superuser", "staff") if user.get(name)]
+        logins.append((user["username"], user["password"], ", ".join(rights[:1] + roles)))
     return f"{_table(addresses)}\n\n{_table(logins)}"
 
 

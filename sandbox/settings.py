@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "ccx_tenancy.audit",
     "ccx_tenancy.tenants",
     "ccx_tenancy.site_config",
+    "ccx_tenancy.membership",
     "sandbox.courses",
     "sandbox.accounts",
     "sandbox.lms",
@@ -64,7 +65,11 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+# Together they decide who signs in where; a backend beside them that takes passwords would ask for no membership.
+AUTHENTICATION_BACKENDS = [
+    "ccx_tenancy.backends.OrganizationMemberBackend",
+    "ccx_tenancy.backends.DefaultSiteBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -114,4 +119,10 @@ CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 
 PLATFORM_NAME = "Sandbox"
-CCX_TENANCY: dict[str, object] = {"HOST": "sandbox.surfaces.SandboxHost"}
+CCX_TENANCY: dict[str, object] = {
+    "HOST": "sandbox.surfaces.SandboxHost",
+    # The members of tenants sign in at Studio, which belongs to no tenant.
+    "DEFAULT_SITE_LOGIN": "members",
+    # Who makes an account on a tenant's site becomes a learner there, unless the site says otherwise.
+    "JOIN_POLICY": "open",
+}

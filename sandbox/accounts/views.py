@@ -11,11 +11,17 @@ from typing import Any
 from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
 from django.contrib.auth.views import LoginView, RedirectURLMixin
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView
 
+from ccx_tenancy.conf import conf
+from ccx_tenancy.context import current_tenant
+from ccx_tenancy.errors import NotAllowed
+from ccx_tenancy.membership.api import join
 from ccx_tenancy.site_config import helpers
 
 
@@ -25,16 +31,29 @@ def is_combined() -> bool:
 
 
 def allows_registration() -> bool:
-    """Return whether people may make an account on the current site by themselves."""
-    return bool(helpers.get_value("ALLOW_PUBLIC_ACCOUNT_CREATION", True))
+    """Return whether people may make an account on the current site by themselves: a tenant's, unless it says no."""
+    return current_tenant() is not None and bool(helpers.get_value("ALLOW_PUBLIC_ACCOUNT_CREATION", True))
 
 
 class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
     """Django's form for a new account; its fields have ids of their own, so that it may stand beside the other."""
 
+    class Meta(UserCreationForm.Meta):
+        fields = ("username", "email")
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="register_%s", **kwargs)
         self.fields["username"].widget.attrs.pop("autofocus", None)
+        self.fields["email"].required = True
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a name or an address that is somebody's already."""
+        found = super().clean()
+        wanted = {name: self.cleaned_data.get(name, "") for name in ("username", "email")}
+        for name in conf.account_policy.taken(current_tenant(), **wanted):
+            if name not in self.errors:
+                self.add_error(name, _("It is taken."))
+        return found
 
 
 class SignIn(LoginView):
@@ -78,8 +97,15 @@ class Register(RedirectURLMixin, FormView):  # type: ignore[type-arg]
         return {**registration_context(self.request), **context}
 
     def form_valid(self, form: RegistrationForm) -> HttpResponse:
-        """Make the account, sign in, and go where the person wanted to."""
-        login(self.request, form.save(), backend="django.contrib.auth.backends.ModelBackend")
+        """Make the account, let it join the tenant, sign in, and go where the person wanted to."""
+        try:
+            with transaction.atomic():
+                user = form.save()
+                join(user)
+        except NotAllowed as refused:
+            form.add_error(None, str(refused))
+            return self.form_invalid(form)
+        login(self.request, user, backend="ccx_tenancy.backends.OrganizationMemberBackend")
         return redirect(self.get_success_url())
 
 

@@ -11,7 +11,7 @@ from opaque_keys.edx.django.models import CourseKeyField
 class Course(models.Model):
     """A course, known by its key. ``org`` is the organization in the key, in lower case: organizations compare so."""
 
-    id = CourseKeyField(primary_key=True, max_length=255)
+    id = CourseKeyField(primary_key=True, max_length=255)  # type: ignore[no-untyped-call]
     org = models.CharField(max_length=255, db_index=True, editable=False)
     display_name = models.CharField(max_length=255)
     short_description = models.TextField(blank=True)

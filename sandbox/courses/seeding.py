@@ -24,6 +24,7 @@ from opaque_keys.edx.keys import CourseKey
 from organizations.models import Organization
 
 from ccx_tenancy.errors import InvalidInput, InvalidValues, Problem
+from ccx_tenancy.membership import api as membership
 from ccx_tenancy.site_config.documents import parse
 from ccx_tenancy.tenants.api import fold
 from sandbox.courses.models import Course
@@ -54,7 +55,11 @@ _COURSES = _document(
 _USERS = _document(
     users=_list_of(
         {"username": {**_TEXT, "maxLength": 150}, "email": _TEXT, "password": {**_TEXT, "minLength": 8}},
-        {"superuser": {"type": "boolean"}, "staff": {"type": "boolean"}},
+        {
+            "superuser": {"type": "boolean"},
+            "staff": {"type": "boolean"},
+            "memberships": _list_of({"organization": _TEXT, "role": {"enum": list(membership.ROLES)}}),
+        },
     )
 )
 
@@ -86,8 +91,7 @@ def load_courses(file: Path) -> Count:
     Raises InvalidInput, which names the file, the place in it and what is allowed, and changes nothing then.
     """
     document = _read(file, _COURSES)
-    known = {fold(name) for name in Organization.objects.values_list("short_name", flat=True)}
-    problems = list(_course_problems(document, known))
+    problems = list(_course_problems(document, _known_organizations()))
     if problems:
         raise InvalidValues(problems, source=str(file))
     count = Count()
@@ -109,9 +113,12 @@ def load_courses(file: Path) -> Count:
 
 
 def load_users(file: Path) -> Count:
-    """Make the accounts of a file, and return what was done. Raises InvalidInput, as :func:`load_courses`."""
+    """Make the accounts of a file and their memberships, and return what was done.
+
+    Raises InvalidInput, as :func:`load_courses`; LastOwner where an organization would be left without one.
+    """
     document = _read(file, _USERS)
-    problems = list(_user_problems(document))
+    problems = list(_user_problems(document, _known_organizations()))
     if problems:
         raise InvalidValues(problems, source=str(file))
     count = Count()
@@ -130,8 +137,25 @@ def load_users(file: Path) -> Count:
             other_password = created or not user.check_password(one["password"])
             if other_password:
                 user.set_password(one["password"])
-            count.add(created=created, changed=_save(user, wanted, is_new=other_password))
+            changed = _save(user, wanted, is_new=other_password)
+            joined = [_belongs(user, belonging) for belonging in one.get("memberships", ())]
+            count.add(created=created, changed=changed or any(joined))
     return count
+
+
+def _belongs(user: AbstractUser, wanted: Mapping[str, str]) -> bool:
+    organization, role = wanted["organization"], wanted["role"]
+    if membership.rank_in(user, organization) == membership.rank_of(role):
+        return False
+    if membership.rank_in(user, organization):
+        membership.set_role(user, organization, role)
+    else:
+        membership.add_member(user, organization, role)
+    return True
+
+
+def _known_organizations() -> set[str]:
+    return {fold(name) for name in Organization.objects.values_list("short_name", flat=True)}
 
 
 def _save(row: Course | AbstractUser, wanted: Mapping[str, Any], *, is_new: bool) -> bool:
@@ -170,7 +194,7 @@ def _course_problems(document: Mapping[str, Any], known: set[str]) -> Iterator[P
         else:
             if key in seen:
                 yield Problem(f"{path}.key", f"{one['key']!r} is in the file twice.")
-            if fold(key.org) not in organizations:
+            if key.org is None or fold(key.org) not in organizations:
                 message = f"there is no organization {key.org!r}; it must be a tenant's, or be listed in organizations."
                 yield Problem(f"{path}.key", message)
             seen.add(key)
@@ -180,9 +204,13 @@ def _course_problems(document: Mapping[str, Any], known: set[str]) -> Iterator[P
             yield Problem(f"{path}.start", f"{one['start']!r} is no date; allowed is YEAR-MONTH-DAY.")
 
 
-def _user_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+def _user_problems(document: Mapping[str, Any], known: set[str]) -> Iterator[Problem]:
     seen: set[str] = set()
     for place, one in enumerate(document["users"]):
+        for number, belonging in enumerate(one.get("memberships", ())):
+            if fold(belonging["organization"]) not in known:
+                path = f"users[{place}].memberships[{number}].organization"
+                yield Problem(path, f"there is no organization {belonging['organization']!r}.")
         if one["username"] in seen:
             yield Problem(f"users[{place}].username", f"{one['username']!r} is in the file twice.")
         seen.add(one["username"])

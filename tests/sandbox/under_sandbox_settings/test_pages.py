@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.contrib.sites.models import Site
 from opaque_keys.edx.keys import CourseKey
 
+from ccx_tenancy.membership import api as membership
 from ccx_tenancy.site_config.api import set_site_values
 from sandbox.courses.models import Course
 from sandbox.prepare import prepare
@@ -15,8 +16,13 @@ from sandbox.prepare import prepare
 MAXI, BLUE, DEFAULT, STUDIO = "maxi-academy.localhost", "blue-university.localhost", "localhost", "studio.localhost"
 OWN = "/courses/course-v1:maxi-academy+CS101+2026_T1/about"
 FOREIGN = "/courses/course-v1:blue-labs+ROB3+2026_T1/about"
-SIGN_IN = {"username": "learner", "password": "sandbox-learner"}
-ACCOUNT = {"username": "newcomer", "password1": "a long secret 1", "password2": "a long secret 1"}
+SIGN_IN = {"username": "maxi-learner", "password": "sandbox-maxi-learner"}
+ACCOUNT = {
+    "username": "newcomer",
+    "email": "newcomer@example.com",
+    "password1": "a long secret 1",
+    "password2": "a long secret 1",
+}
 
 
 def text(response):
@@ -115,10 +121,32 @@ def test_signing_in_leads_to_where_the_person_wanted_to_go_and_never_to_another_
     assert browser.post("/login", {**SIGN_IN, "next": "https://example.com/"}).headers["Location"] == "/"
 
 
-def test_a_new_account_is_signed_in(browse):
+def test_a_new_account_is_a_learner_of_that_tenant_and_signed_in(browse):
     browser = browse(BLUE)
     assert browser.post("/register", {**ACCOUNT, "next": FOREIGN}).headers["Location"] == FOREIGN
     assert "newcomer" in text(browser.get("/"))
+    user = User.objects.get(username="newcomer")
+    assert membership.has_role(user, "blue-university", "learner")
+    assert not membership.is_member(user, "maxi-academy")
+
+
+def test_who_may_not_join_gets_no_account_and_the_reason(browse):
+    set_site_values(BLUE, {"JOIN_POLICY": "invitation"})
+    assert "admits only who holds an invitation" in text(browse(BLUE).post("/register", ACCOUNT))
+    assert not User.objects.filter(username="newcomer").exists()
+
+
+@pytest.mark.parametrize("taken", [{"username": "Staff"}, {"email": "STAFF@example.com"}])
+def test_a_name_or_address_that_is_taken_in_any_case_is_refused(browse, taken):
+    before = User.objects.count()
+    assert 'role="alert"' in text(browse(MAXI).post("/register", {**ACCOUNT, **taken}))
+    assert User.objects.count() == before
+
+
+def test_a_member_of_one_tenant_does_not_sign_in_at_the_other(browse):
+    browser = browse(BLUE)
+    assert 'role="alert"' in text(browser.post("/login", SIGN_IN))
+    assert "_auth_user_id" not in browser.session
 
 
 def test_a_refused_account_says_why_and_keeps_what_was_typed(browse):
@@ -142,18 +170,26 @@ def test_the_admin_is_on_the_default_site_alone(browse):
         assert browse(host).get("/admin/login/").status_code == 404
 
 
-def test_studio_asks_to_sign_in_and_shows_staff_every_course_with_its_organization(browse):
+def test_studio_asks_to_sign_in_and_shows_operators_every_course_with_its_organization(browse):
     browser = browse(STUDIO)
     assert browser.get("/").headers["Location"] == "/home/"
     assert browser.get("/home/").headers["Location"] == "/login?next=/home/"
-    browser.post("/login", {"username": "staff", "password": "sandbox-staff"})
+    browser.post("/login", {"username": "admin", "password": "sandbox-admin"})
     page = text(browser.get("/home/"))
     for course in Course.objects.all():
         assert str(course.id) in page and course.display_name in page
         assert browser.get(f"/course/{course.id}").status_code == 200
 
 
-def test_studio_shows_nothing_to_those_who_are_no_staff(browse):
+def test_studio_shows_authors_the_courses_of_their_organizations_and_no_other(browse):
+    browser = browse(STUDIO)
+    browser.post("/login", {"username": "blue-author", "password": "sandbox-blue-author"})
+    assert [one["course"].display_name for one in browser.get("/home/").context["courses"]] == ["Robótica submarina"]
+    assert browser.get("/course/course-v1:blue-labs+ROB3+2026_T1").status_code == 200
+    assert browser.get("/course/course-v1:blue-university+OCE1+2026_T2").status_code == 404
+
+
+def test_studio_shows_nothing_to_learners(browse):
     browser = browse(STUDIO)
     browser.post("/login", SIGN_IN)
     assert "There is no course that you may open here." in text(browser.get("/home/"))

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from ccx_tenancy.errors import InvalidInput
+from ccx_tenancy.membership import api as membership
 from sandbox.courses.models import Course
 from sandbox.courses.seeding import load_courses, load_users
 
@@ -48,6 +49,18 @@ def test_an_account_gets_the_password_and_the_rights_of_the_file(write):
 
 
 @pytest.mark.django_db
+def test_an_account_gets_the_role_of_the_file(write):
+    load_courses(write(courses()))
+    for role in ("learner", "author", "learner"):
+        member = {**USER, "memberships": [{"organization": "openedx", "role": role}]}
+        load_users(write({"users": [member]}))
+        assert str(load_users(write({"users": [member]}))) == "0 created, 0 changed, 1 unchanged"
+        user = User.objects.get(username="somebody")
+        assert membership.has_role(user, "OpenedX", role)
+    assert not membership.has_role(user, "OpenedX", "staff")
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("document", "place"),
     [
@@ -77,6 +90,14 @@ def test_a_bad_file_of_courses_is_refused_by_place_and_changes_nothing(write, do
         ({**USER, "email": "nowhere"}, "users[0].email: 'nowhere'"),
         ({**USER, "password": "short"}, "users[0].password: 'short' is too short"),
         ({**USER, "staff": "yes"}, "users[0].staff: 'yes' is not of type 'boolean'"),
+        (
+            {**USER, "memberships": [{"organization": "nowhere", "role": "owner"}]},
+            "users[0].memberships[0].organization: there is no organization 'nowhere'",
+        ),
+        (
+            {**USER, "memberships": [{"organization": "nowhere", "role": "king"}]},
+            "users[0].memberships[0].role: 'king' is not one of ['learner', 'staff', 'author', 'admin', 'owner']",
+        ),
     ],
 )
 def test_a_bad_file_of_accounts_is_refused_by_place_and_changes_nothing(write, user, place):

@@ -22,11 +22,13 @@ def test_the_compiled_texts_are_those_of_the_source():
     assert {name: compiled.gettext(name) for name in texts} == texts
 
 
-def test_every_text_of_the_templates_is_translated_and_none_is_left_over():
+def test_every_text_of_the_pages_is_translated_and_none_is_left_over():
     used = set()
     for template in settings.BASE.rglob("*.html"):
         for groups in USED.findall(template.read_text(encoding="utf-8")):
             used.add(re.sub(r"{{ (\w+) }}", r"%(\1)s", next(group for group in groups if group)))
+    for module in settings.BASE.rglob("*.py"):
+        used.update(re.findall(r'\b_\("([^"]+)"\)', module.read_text(encoding="utf-8")))
     texts = written()
     assert used == set(texts)
     assert all(texts.values())

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from ccx_tenancy.errors import InvalidInput
+from ccx_tenancy.errors import TenancyError
 from sandbox.courses.seeding import load_courses, load_users
 
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 done = {"courses": load_courses(courses), "accounts": load_users(users)}
-        except InvalidInput as error:
+        except TenancyError as error:
             raise CommandError(str(error)) from error
         for what, count in done.items():
             self.stdout.write(f"{what}: {count}")
