@@ -3,6 +3,7 @@
 //   node build.js           writes json-editor.js, json-editor.css and LICENSES.txt
 //   node build.js --check   builds in memory and fails where a committed file differs
 
+import { createHash } from "node:crypto"
 import { readdir, readFile, writeFile, mkdir } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -11,7 +12,24 @@ import { build } from "esbuild"
 const here = dirname(fileURLToPath(import.meta.url))
 const target = join(here, "../../ccx_tenancy/site_config/static/ccx_tenancy/json-editor")
 const BROWSERS = ["chrome100", "edge100", "firefox104", "safari15.4"]
-const NOTICE = "The JSON editor of ccx_tenancy. Built from frontend/json-editor; the licences of what it holds are in LICENSES.txt."
+
+/** A digest of all that the build depends on, so that a test without Node can tell a stale file. */
+async function sourceDigest() {
+  const names = [
+    "build.js",
+    "package-lock.json",
+    ...(await readdir(join(here, "src"))).map((name) => `src/${name}`),
+  ].sort()
+  const hash = createHash("sha256")
+  for (const name of names)
+    hash
+      .update(`${name}\n`)
+      .update(await readFile(join(here, name)))
+      .update("\n")
+  return hash.digest("hex")
+}
+
+const notice = `The JSON editor of ccx_tenancy, built from frontend/json-editor (sha256 of the sources: ${await sourceDigest()}). The licences of what it holds are in LICENSES.txt.`
 
 async function bundle(entry, format) {
   return build({
@@ -23,7 +41,7 @@ async function bundle(entry, format) {
     metafile: true,
     target: BROWSERS,
     legalComments: "none",
-    banner: { [format]: `/* ${NOTICE} */` },
+    banner: { [format]: `/* ${notice} */` },
     ...(format === "js" && { format: "iife" }),
     logLevel: "warning",
   })
@@ -41,7 +59,8 @@ async function licences(inputs) {
     const folder = join(here, "node_modules", name)
     const about = JSON.parse(await readFile(join(folder, "package.json"), "utf8"))
     const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry))
-    if (!file) throw new Error(`${name} has no licence file in ${relative(here, folder)}: it may not be bundled without one`)
+    if (!file)
+      throw new Error(`${name} has no licence file in ${relative(here, folder)}: it may not be bundled without one`)
     const text = (await readFile(join(folder, file), "utf8")).replace(/\r\n/g, "\n").trim()
     parts.push(`${"-".repeat(80)}\n${name} ${about.version} (${about.license})\n\n${text}`)
   }

@@ -1,6 +1,6 @@
 """A real Chromium for the tests of what people see.
 
-The browser is the machine's own: ``CCX_TENANCY_CHROMIUM`` names it, otherwise ``chromium`` is looked for on the path.
+The browser is the machine's own: ``CCX_TENANCY_CHROMIUM`` names it, otherwise it is looked for on the path.
 Without one the tests are skipped, saying so; with ``CCX_TENANCY_REQUIRE_BROWSER=1`` they fail instead, so that a run
 that must include them cannot pass without.
 """
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -48,9 +49,14 @@ def browser() -> Iterator[object]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         _missing("Playwright is not installed (pip install playwright)")
-    executable = os.environ.get("CCX_TENANCY_CHROMIUM") or shutil.which("chromium")
-    if not executable or not shutil.which(executable):
-        _missing(f"No Chromium at {executable}" if executable else "No chromium on the path")
+    named = os.environ.get("CCX_TENANCY_CHROMIUM")
+    executable = next(filter(None, map(shutil.which, [named] if named else CHROMIUM_NAMES)), None)
+    if executable is None:
+        _missing(
+            f"CCX_TENANCY_CHROMIUM is {named!r}, which is no program"
+            if named
+            else f"None of {', '.join(CHROMIUM_NAMES)} is on the path"
+        )
     with pytest.MonkeyPatch.context() as patch:
         # Playwright runs its own event loop in this thread, which Django takes for asynchronous code of ours.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

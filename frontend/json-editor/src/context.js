@@ -30,7 +30,13 @@ export function contextAt(text, tokens, pos) {
     if (token.type === "{" || token.type === "[") {
       const name = !frame ? null : frame.object ? frame.key : ITEM
       const path = name === null ? [] : [...frame.path, name]
-      stack.push({ object: token.type === "{", path, state: token.type === "{" ? "key" : "value", key: null, keys: new Set() })
+      stack.push({
+        object: token.type === "{",
+        path,
+        state: token.type === "{" ? "key" : "value",
+        key: null,
+        keys: new Set(),
+      })
     } else if (token.type === "}" || token.type === "]") {
       stack.pop()
       const parent = stack[stack.length - 1]
@@ -64,7 +70,12 @@ export function contextAt(text, tokens, pos) {
     if (text.slice(before.to, current.from).includes("\n")) kind = "key"
   }
   if (kind !== "key" && kind !== "value") return null
-  const here = { kind, from: current ? current.from : pos, to: current ? current.to : pos, next: tokens[current ? index + 1 : index] ?? null }
+  const here = {
+    kind,
+    from: current ? current.from : pos,
+    to: current ? current.to : pos,
+    next: tokens[current ? index + 1 : index] ?? null,
+  }
   here.path = kind === "key" ? frame.path : [...frame.path, frame.object ? frame.key : ITEM]
   const depth = stack.length
   if (current) {

@@ -16,8 +16,17 @@ export function element(name, attributes = {}, ...children) {
 export function helpElement(help, tag = "div") {
   const inline = tag === "p"
   const part = inline ? "span" : "div"
-  return element(tag, { class: "ccx-je-about" },
-    element(part, { class: "ccx-je-about-head" }, element("code", {}, help.name), " ", element("span", { class: "ccx-je-about-type" }, help.type)),
+  return element(
+    tag,
+    { class: "ccx-je-about" },
+    element(
+      part,
+      { class: "ccx-je-about-head" },
+      element("code", {}, help.name),
+      " ",
+      element("span", { class: "ccx-je-about-type" }, help.type),
+    ),
     help.meaning ? element(part, { class: "ccx-je-about-meaning" }, inline ? ` ${help.meaning}` : help.meaning) : null,
-    ...help.facts.map((fact) => element(part, { class: "ccx-je-about-fact" }, inline ? ` ${fact}` : fact)))
+    ...help.facts.map((fact) => element(part, { class: "ccx-je-about-fact" }, inline ? ` ${fact}` : fact)),
+  )
 }

@@ -1,22 +1,42 @@
 // The CodeMirror editor: its state, its keys, and what it asks the other modules.
 
 import {
-  autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, pickedCompletion, startCompletion,
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+  pickedCompletion,
+  startCompletion,
 } from "@codemirror/autocomplete"
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands"
 import { json } from "@codemirror/lang-json"
-import { bracketMatching, codeFolding, foldGutter, foldKeymap, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language"
+import {
+  bracketMatching,
+  codeFolding,
+  foldGutter,
+  foldKeymap,
+  indentOnInput,
+  indentUnit,
+  syntaxHighlighting,
+} from "@codemirror/language"
 import { forceLinting, linter, lintGutter, nextDiagnostic, previousDiagnostic } from "@codemirror/lint"
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search"
 import { EditorState, StateEffect, StateField } from "@codemirror/state"
 import {
-  drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers,
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  highlightSpecialChars,
+  hoverTooltip,
+  keymap,
+  lineNumbers,
 } from "@codemirror/view"
 import { classHighlighter } from "@lezer/highlight"
 
 import { contextAt, memberAt } from "./context.js"
 import { helpElement } from "./dom.js"
-import { formatChanges } from "./format.js"
+import { applyChanges, formatChanges, offsetAfter } from "./format.js"
 import { readJson } from "./json.js"
 import { allProblems, located, serverProblems } from "./problems.js"
 import { describe, keyProposals, typeInWords, valueProposals, valueSkeleton } from "./schema.js"
@@ -43,7 +63,8 @@ export const setKeys = StateEffect.define()
 /** The known keys, {NAME: {...}}, or null until the server has said them. */
 export const knownKeys = StateField.define({
   create: () => null,
-  update: (value, transaction) => transaction.effects.reduce((keys, effect) => (effect.is(setKeys) ? effect.value : keys), value),
+  update: (value, transaction) =>
+    transaction.effects.reduce((keys, effect) => (effect.is(setKeys) ? effect.value : keys), value),
 })
 
 /** What the server found wrong: it holds for the text that the server saw, and goes with the first change of it. */
@@ -70,7 +91,16 @@ export function format(view) {
   const read = reading(view.state)
   if (!read.grammatical || view.state.readOnly) return false
   const changes = formatChanges(read.text, read.tokens)
-  if (changes.length) view.dispatch({ changes, userEvent: "input.format", scrollIntoView: true })
+  if (changes.length) {
+    // One change of the whole text: a million small ones would be too much for the editor's history.
+    const { anchor, head } = view.state.selection.main
+    view.dispatch({
+      changes: { from: 0, to: read.text.length, insert: applyChanges(read.text, changes) },
+      selection: { anchor: offsetAfter(changes, anchor), head: offsetAfter(changes, head) },
+      userEvent: "input.format",
+      scrollIntoView: true,
+    })
+  }
   return true
 }
 
@@ -179,10 +209,21 @@ function hoverHelp(view, pos) {
  * Makes the editor.
  *
  * `text` is what it begins with, `errors` what the server found wrong with it; `attributes` go to the editable element; `nonce` is for the style element, "" for
- * none. `onProblems(problems)` is called after each check, `onChange(text)` after each change of the text,
+ * none. `onProblems(problems)` is called after each check, `onChange()` after each change of the text,
  * `onCursor()` when the cursor or the known keys changed, `onFormat()` for the key that formats.
  */
-export function makeEditor({ parent, text, errors, readOnly, attributes, nonce, onProblems, onChange, onCursor, onFormat }) {
+export function makeEditor({
+  parent,
+  text,
+  errors,
+  readOnly,
+  attributes,
+  nonce,
+  onProblems,
+  onChange,
+  onCursor,
+  onFormat,
+}) {
   const check = (view) => {
     const problems = problemsOf(view.state)
     onProblems(problems)
@@ -191,9 +232,10 @@ export function makeEditor({ parent, text, errors, readOnly, attributes, nonce, 
       to: problem.to,
       severity: problem.severity,
       message: located(problem).replace(/^l/, "L"),
-      actions: problem.fix && !readOnly
-        ? [{ name: problem.fix.label, apply: (editor, from) => applyFix(editor, problem, from) }]
-        : [],
+      actions:
+        problem.fix && !readOnly
+          ? [{ name: problem.fix.label, apply: (editor, from) => applyFix(editor, problem, from) }]
+          : [],
     }))
   }
   const extensions = [
@@ -218,29 +260,45 @@ export function makeEditor({ parent, text, errors, readOnly, attributes, nonce, 
     serverFound.init((state) => serverProblems(text, reading(state), errors)),
     linter(check, {
       delay: LINT_DELAY,
-      needsRefresh: (update) => update.transactions.some((transaction) => transaction.effects.some((effect) => effect.is(setKeys))),
+      needsRefresh: (update) =>
+        update.transactions.some((transaction) => transaction.effects.some((effect) => effect.is(setKeys))),
     }),
     hoverTooltip(hoverHelp, { hideOnChange: true }),
     EditorView.contentAttributes.of(attributes),
     EditorView.updateListener.of((update) => {
-      if (update.docChanged) onChange(update.state.doc.toString())
+      if (update.docChanged) onChange()
       const told = update.transactions.some((transaction) => transaction.effects.some((effect) => effect.is(setKeys)))
       if (update.docChanged || update.selectionSet || told) onCursor()
     }),
     appearance,
     // Tab is left to the browser: it moves on to the next field, as everywhere else in the form.
     keymap.of([
-      { key: "Shift-Alt-f", run: () => { onFormat(); return true } },
+      {
+        key: "Shift-Alt-f",
+        run: () => {
+          onFormat()
+          return true
+        },
+      },
       { key: "F8", run: nextDiagnostic },
       { key: "Shift-F8", run: previousDiagnostic },
-      ...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...defaultKeymap,
+      ...closeBracketsKeymap,
+      ...completionKeymap,
+      ...searchKeymap,
+      ...historyKeymap,
+      ...foldKeymap,
+      ...defaultKeymap,
     ]),
   ]
   if (nonce) extensions.push(EditorView.cspNonce.of(nonce))
   if (readOnly) {
     extensions.push(EditorState.readOnly.of(true), EditorView.editable.of(false))
   } else {
-    extensions.push(indentOnInput(), closeBrackets(), autocompletion({ override: [proposals], icons: false, activateOnTyping: true }))
+    extensions.push(
+      indentOnInput(),
+      closeBrackets(),
+      autocompletion({ override: [proposals], icons: false, activateOnTyping: true }),
+    )
   }
   const view = new EditorView({ state: EditorState.create({ doc: text, extensions }), parent })
   forceLinting(view)

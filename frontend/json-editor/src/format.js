@@ -44,3 +44,14 @@ export function applyChanges(text, changes) {
   parts.push(text.slice(end))
   return parts.join("")
 }
+
+/** Where a cursor at the offset `pos` is after `changes`: still behind the same letter, if it was behind one. */
+export function offsetAfter(changes, pos) {
+  let shift = 0
+  for (const { from, to, insert } of changes) {
+    if (from >= pos) break
+    shift += from + insert.length - Math.min(to, pos)
+    if (to > pos) break
+  }
+  return pos + shift
+}

@@ -15,6 +15,9 @@ import { adoptStyles, styleNonce } from "./styles.js"
 const SELECTOR = "textarea.ccx-json-editor"
 const MOST_LISTED = 20
 const HELP_DELAY = 120
+// From this length on the textarea is filled when the typing pauses, in milliseconds.
+const LARGE_FIELD = 200_000
+const PAUSE = 300
 
 const editors = new WeakMap()
 const schemas = new Map()
@@ -23,12 +26,18 @@ let count = 0
 /** The known keys at `url`; asked for once a page. Only this page's own server is ever asked. */
 function fetchKeys(url) {
   if (!schemas.has(url)) {
-    schemas.set(url, fetch(url, { mode: "same-origin", credentials: "same-origin", headers: { Accept: "application/json" } }).then(async (response) => {
-      if (!response.ok) throw new Error(`the server answered ${response.status}`)
-      const answer = await response.json().catch(() => null)
-      if (typeof answer?.keys !== "object" || answer.keys === null) throw new Error("the server's answer holds no keys")
-      return answer.keys
-    }))
+    schemas.set(
+      url,
+      fetch(url, { mode: "same-origin", credentials: "same-origin", headers: { Accept: "application/json" } }).then(
+        async (response) => {
+          if (!response.ok) throw new Error(`the server answered ${response.status}`)
+          const answer = await response.json().catch(() => null)
+          if (typeof answer?.keys !== "object" || answer.keys === null)
+            throw new Error("the server's answer holds no keys")
+          return answer.keys
+        },
+      ),
+    )
   }
   return schemas.get(url)
 }
@@ -54,13 +63,15 @@ class JsonEditor {
     this.textarea = textarea
     this.id = `ccx-je-${++count}`
     const { dataset } = textarea
-    this.readOnly = textarea.readOnly || textarea.disabled || (dataset.readonly !== undefined && dataset.readonly !== "false")
+    this.readOnly =
+      textarea.readOnly || textarea.disabled || (dataset.readonly !== undefined && dataset.readonly !== "false")
     const errors = listIn(dataset.errors)
     const label = dataset.label || textarea.labels?.[0]?.textContent.replace(/:\s*$/, "").trim() || "JSON"
     // What the status says now, and of which problem; whether a change was not yet said to the form.
     this.line = ""
     this.said = null
     this.unsaid = false
+    this.fillTimer = 0
     this.build()
     const text = beginning(textarea.value, errors)
     const nonce = styleNonce(textarea)
@@ -78,7 +89,7 @@ class JsonEditor {
         ...(textarea.required && { "aria-required": "true" }),
       },
       onProblems: (problems) => this.showProblems(problems),
-      onChange: (changed) => this.changed(changed),
+      onChange: () => this.changed(),
       onCursor: () => this.helpSoon(),
       onFormat: () => this.format(),
     })
@@ -91,20 +102,54 @@ class JsonEditor {
     const key = /Mac|iPhone|iPad/.test(navigator.platform) ? "\u2318" : "Ctrl"
     const keys = (name, what) => element("span", { class: "ccx-je-key" }, element("kbd", {}, name), ` ${what}`)
     this.frame = element("div", { class: "ccx-je-frame" })
-    this.status = element("div", { class: "ccx-je-status", id: `${this.id}-status`, role: "status", "aria-live": "polite" })
+    this.status = element("div", {
+      class: "ccx-je-status",
+      id: `${this.id}-status`,
+      role: "status",
+      "aria-live": "polite",
+    })
     this.list = element("ol", { class: "ccx-je-list", "aria-label": "Further problems", hidden: true })
-    this.help = element("div", { class: "ccx-je-help", "aria-label": "About the key at the cursor", role: "note", hidden: true })
+    this.help = element("div", {
+      class: "ccx-je-help",
+      "aria-label": "About the key at the cursor",
+      role: "note",
+      hidden: true,
+    })
     this.note = element("p", { class: "ccx-je-note", hidden: true })
-    const button = (text, title, onclick) => element("button", { type: "button", class: "ccx-je-button", title, onclick }, text)
-    const bar = element("div", { class: "ccx-je-bar", role: "group", "aria-label": "Editor" },
+    const button = (text, title, onclick) =>
+      element("button", { type: "button", class: "ccx-je-button", title, onclick }, text)
+    const bar = element(
+      "div",
+      { class: "ccx-je-bar", role: "group", "aria-label": "Editor" },
       this.readOnly ? null : button("Format", "Format the text (Shift+Alt+F)", () => this.format()),
-      button("Search", `Search (${key}+F)`, () => openSearchPanel(this.view)))
-    const hint = element("p", { class: "ccx-je-hint", id: `${this.id}-hint` },
+      button("Search", `Search (${key}+F)`, () => openSearchPanel(this.view)),
+    )
+    const hint = element(
+      "p",
+      { class: "ccx-je-hint", id: `${this.id}-hint` },
       ...(this.readOnly
         ? [keys("Tab", "leaves the text"), keys(`${key}+F`, "searches")]
-        : [keys("Tab", "leaves the editor"), keys(`${key}+]`, "and"), keys(`${key}+[`, "indent"), keys("Ctrl+Space", "suggests"), keys(`${key}+F`, "searches"), keys("F8", "next mistake")]
-      ).flatMap((part) => [part, " "]))
-    this.shell = element("div", { class: "ccx-je", "data-state": "checking" }, bar, this.frame, this.status, this.list, this.help, this.note, hint)
+        : [
+            keys("Tab", "leaves the editor"),
+            keys(`${key}+]`, "and"),
+            keys(`${key}+[`, "indent"),
+            keys("Ctrl+Space", "suggests"),
+            keys(`${key}+F`, "searches"),
+            keys("F8", "next mistake"),
+          ]
+      ).flatMap((part) => [part, " "]),
+    )
+    this.shell = element(
+      "div",
+      { class: "ccx-je", "data-state": "checking" },
+      bar,
+      this.frame,
+      this.status,
+      this.list,
+      this.help,
+      this.note,
+      hint,
+    )
     // What happens to the parts of the editor is not what happens to the field: the textarea speaks for both.
     for (const name of ["input", "change"]) this.frame.addEventListener(name, (event) => event.stopPropagation())
     this.textarea.after(this.shell)
@@ -121,22 +166,37 @@ class JsonEditor {
     for (const label of textarea.labels ?? []) label.addEventListener("click", () => this.view.focus())
     // As a textarea does, the field says "input" at each change and "change" when it is left.
     this.shell.addEventListener("focusout", (event) => {
+      this.fillField()
       if (!this.unsaid || this.shell.contains(event.relatedTarget)) return
       this.unsaid = false
       textarea.dispatchEvent(new Event("change", { bubbles: true }))
     })
+    // However the form is submitted, it takes the text as it stands.
+    textarea.form?.addEventListener("formdata", ({ formData }) => {
+      if (formData.has(textarea.name) && !this.readOnly) formData.set(textarea.name, this.text())
+    })
     textarea.form?.addEventListener("reset", () => setTimeout(() => this.setText(textarea.value)))
     // A page that comes back from the history may bring the textarea's last text with it.
     window.addEventListener("pageshow", () => {
-      if (!this.readOnly && textarea.value !== this.text()) this.setText(textarea.value)
+      if (!this.readOnly && !this.fillTimer && textarea.value !== this.text()) this.setText(textarea.value)
     })
   }
 
-  changed(text) {
+  /** Brings a change into the field: at once, or for a large text, which takes the browser long, in a typing pause. */
+  changed() {
     if (this.readOnly) return
-    this.textarea.value = text
-    this.textarea.dispatchEvent(new Event("input", { bubbles: true }))
     this.unsaid = true
+    clearTimeout(this.fillTimer)
+    this.fillTimer = setTimeout(() => this.fillField(), PAUSE)
+    if (this.view.state.doc.length < LARGE_FIELD) this.fillField()
+  }
+
+  fillField() {
+    if (!this.fillTimer) return
+    clearTimeout(this.fillTimer)
+    this.fillTimer = 0
+    this.textarea.value = this.text()
+    this.textarea.dispatchEvent(new Event("input", { bubbles: true }))
   }
 
   loadKeys(url) {
@@ -164,8 +224,15 @@ class JsonEditor {
       this.say(worst, "No mistakes found.")
     }
     const others = problems.filter((problem) => problem !== first)
-    const rows = others.slice(0, MOST_LISTED).map((problem) => element("li", { "data-severity": problem.severity },
-      ...this.row(located(problem).replace(/^l/, "L"), () => problem)))
+    const rows = others
+      .slice(0, MOST_LISTED)
+      .map((problem) =>
+        element(
+          "li",
+          { "data-severity": problem.severity },
+          ...this.row(located(problem).replace(/^l/, "L"), () => problem),
+        ),
+      )
     if (others.length > MOST_LISTED) rows.push(element("li", {}, `and ${others.length - MOST_LISTED} more`))
     this.list.replaceChildren(...rows)
     this.list.hidden = !rows.length
@@ -184,7 +251,9 @@ class JsonEditor {
 
   /** The buttons for a problem: one goes to its place, one mends it where that is known; `which` gives the problem. */
   row(text, which) {
-    const buttons = [element("button", { type: "button", class: "ccx-je-jump", onclick: () => this.goTo(which()) }, text)]
+    const buttons = [
+      element("button", { type: "button", class: "ccx-je-jump", onclick: () => this.goTo(which()) }, text),
+    ]
     const { fix } = which()
     if (fix && !this.readOnly) {
       const mend = () => {
@@ -225,7 +294,13 @@ class JsonEditor {
 
   /** What is wrong with the text as it stands: [{line, column, severity, code, message}]. */
   currentProblems() {
-    return problemsOf(this.view.state).map(({ line, column, severity, code, message }) => ({ line, column, severity, code, message }))
+    return problemsOf(this.view.state).map(({ line, column, severity, code, message }) => ({
+      line,
+      column,
+      severity,
+      code,
+      message,
+    }))
   }
 
   /** Formats the text, or says why not and goes to the mistake. */

@@ -1,7 +1,8 @@
 // All that is wrong with a text, from every source, in one list with lines and columns.
 
-import { offsetOf, placeAt } from "./json.js"
+import { offsetOf, placeAt } from "./places.js"
 import { checkKeys } from "./schema.js"
+import { MOST_PROBLEMS } from "./tokens.js"
 
 const SAYS_MISSING = new Set(["missing-comma", "missing-colon", "missing-value"])
 const PLACE_IN_MESSAGE = /^\s*line \d+(?:, column \d+)?\s*:\s*/i
@@ -13,12 +14,14 @@ const PLACE_IN_MESSAGE = /^\s*line \d+(?:, column \d+)?\s*:\s*/i
  */
 export function serverProblems(text, read, errors) {
   if (!Array.isArray(errors)) return []
-  return errors.filter((error) => error && typeof error.message === "string").map((error) => {
-    const at = offsetOf(text, read.lineStarts, Number(error.line) || 1, Number(error.column) || 1)
-    const token = read.tokens.find(({ from, to }) => from <= at && at < to)
-    const to = token ? token.to : Math.min(text.length, at + 1)
-    return { code: "server", from: at, to, severity: "error", message: error.message.replace(PLACE_IN_MESSAGE, "") }
-  })
+  return errors
+    .filter((error) => error && typeof error.message === "string")
+    .map((error) => {
+      const at = offsetOf(text, read.lineStarts, Number(error.line) || 1, Number(error.column) || 1)
+      const token = read.tokens.find(({ from, to }) => from <= at && at < to)
+      const to = token ? token.to : Math.min(text.length, at + 1)
+      return { code: "server", from: at, to, severity: "error", message: error.message.replace(PLACE_IN_MESSAGE, "") }
+    })
 }
 
 /**
@@ -30,9 +33,11 @@ export function serverProblems(text, read, errors) {
  */
 export function allProblems(text, read, keys, fromServer = []) {
   const own = [...read.problems, ...(keys ? checkKeys(read.root, keys) : [])]
-  const isTwin = (mine, theirs) => mine.severity === "error" && (mine.from === theirs.from
-    // What is missing is missing after the last sign for the editor, before the next one for the server.
-    || (mine.to <= theirs.from && SAYS_MISSING.has(mine.code) && text.slice(mine.to, theirs.from).trim() === ""))
+  const isTwin = (mine, theirs) =>
+    mine.severity === "error" &&
+    (mine.from === theirs.from ||
+      // What is missing is missing after the last sign for the editor, before the next one for the server.
+      (mine.to <= theirs.from && SAYS_MISSING.has(mine.code) && text.slice(mine.to, theirs.from).trim() === ""))
   const server = fromServer.map((theirs) => {
     const twin = own.find((mine) => isTwin(mine, theirs))
     return twin?.fix ? { ...theirs, to: Math.max(theirs.to, twin.to), fix: twin.fix } : theirs
@@ -53,8 +58,11 @@ export function counted(problems) {
   const errors = problems.filter(({ severity }) => severity === "error").length
   const warnings = problems.length - errors
   const words = []
-  if (errors) words.push(errors === 1 ? "1 error" : `${errors} errors`)
-  if (warnings) words.push(warnings === 1 ? "1 warning" : `${warnings} warnings`)
+  // Neither the reader nor the check of the keys goes on after so many.
+  const number = (count, word) =>
+    `${count >= MOST_PROBLEMS ? "at least " : ""}${count} ${word}${count === 1 ? "" : "s"}`
+  if (errors) words.push(number(errors, "error"))
+  if (warnings) words.push(number(warnings, "warning"))
   return words.join(" and ")
 }
 

@@ -5,14 +5,25 @@
 // decides, and it alone knows patterns and formats, whose language differs from the browser's.
 
 import { ITEM } from "./context.js"
+import { MOST_PROBLEMS } from "./tokens.js"
 
 const KINDS = {
-  string: "a text", integer: "a whole number", number: "a number", boolean: "true or false", object: "an object { }",
-  array: "a list [ ]", null: "null",
+  string: "a text",
+  integer: "a whole number",
+  number: "a number",
+  boolean: "true or false",
+  object: "an object { }",
+  array: "a list [ ]",
+  null: "null",
 }
 const PLURALS = {
-  string: "texts", integer: "whole numbers", number: "numbers", boolean: "true or false", object: "objects { }",
-  array: "lists [ ]", null: "null",
+  string: "texts",
+  integer: "whole numbers",
+  number: "numbers",
+  boolean: "true or false",
+  object: "objects { }",
+  array: "lists [ ]",
+  null: "null",
 }
 const MOST_SHOWN = 6
 
@@ -29,17 +40,21 @@ export function typeInWords(schema) {
   if (!isObject(schema)) return "any value"
   if (Array.isArray(schema.enum)) {
     const shown = schema.enum.slice(0, MOST_SHOWN).map((value) => JSON.stringify(value))
-    return schema.enum.length > MOST_SHOWN ? `one of ${shown.join(", ")} and ${schema.enum.length - MOST_SHOWN} more` : joined(shown)
+    return schema.enum.length > MOST_SHOWN
+      ? `one of ${shown.join(", ")} and ${schema.enum.length - MOST_SHOWN} more`
+      : joined(shown)
   }
   if ("const" in schema) return JSON.stringify(schema.const)
   const choices = choicesOf(schema)
   if (choices) return joined([...new Set(choices.map(typeInWords))])
   const types = typesOf(schema)
   if (!types.length) return "any value"
-  return joined(types.map((type) => {
-    const item = type === "array" && isObject(schema.items) ? typesOf(schema.items) : []
-    return item.length === 1 ? `a list of ${PLURALS[item[0]] ?? item[0]}` : KINDS[type] ?? type
-  }))
+  return joined(
+    types.map((type) => {
+      const item = type === "array" && isObject(schema.items) ? typesOf(schema.items) : []
+      return item.length === 1 ? `a list of ${PLURALS[item[0]] ?? item[0]}` : (KINDS[type] ?? type)
+    }),
+  )
 }
 
 /** Every schema fragment that a value at `path` may follow; none for a place that the schema says nothing about. */
@@ -49,7 +64,8 @@ export function schemasAt(keys, path) {
   for (const step of path.slice(1)) {
     schemas = schemas.flatMap((schema) => {
       if (step === ITEM) return alternatives(schema.items)
-      if (isObject(schema.properties) && Object.hasOwn(schema.properties, step)) return alternatives(schema.properties[step])
+      if (isObject(schema.properties) && Object.hasOwn(schema.properties, step))
+        return alternatives(schema.properties[step])
       return alternatives(schema.additionalProperties)
     })
   }
@@ -92,7 +108,8 @@ function refusal(name, entry) {
 // ---- checks ----------------------------------------------------------------------------------------------------
 
 /**
- * The problems of the keys of `root` (a tree of `readJson`), in the shape of the problems of `readJson`.
+ * The problems of the keys of `root` (a tree of `readJson`), in the shape of the problems of `readJson`, and as many
+ * of them at most.
  *
  * A key that is not known is a warning, since hosts read keys that nobody has listed; a denied key and a value of the
  * wrong type are errors, since the server refuses them.
@@ -102,11 +119,22 @@ export function checkKeys(root, keys) {
   const problems = []
   const offered = Object.keys(keys).filter((name) => !keys[name].denied)
   // A denied name is denied in any case of letters.
-  const denied = new Map(Object.keys(keys).filter((name) => keys[name].denied).map((name) => [name.toUpperCase(), name]))
+  const denied = new Map(
+    Object.keys(keys)
+      .filter((name) => keys[name].denied)
+      .map((name) => [name.toUpperCase(), name]),
+  )
   for (const { key, value } of root.members) {
+    if (problems.length >= MOST_PROBLEMS) break
     const forbidden = denied.get(key.value.toUpperCase())
     if (forbidden) {
-      problems.push({ code: "denied-key", from: key.from, to: key.to, severity: "error", message: refusal(forbidden, keys[forbidden]) })
+      problems.push({
+        code: "denied-key",
+        from: key.from,
+        to: key.to,
+        severity: "error",
+        message: refusal(forbidden, keys[forbidden]),
+      })
     } else if (!Object.hasOwn(keys, key.value)) {
       // A key without a value yet is still being written: its next letter may make it a known one.
       if (value) problems.push(unknownKey(key, offered))
@@ -151,18 +179,30 @@ function mismatch(node, schema, subject) {
   const types = typesOf(schema)
   if (types.length && !types.some((type) => isOfType(node, type))) return wrongType(node, schema, subject)
   if (node.type === "number") {
-    if (typeof schema.minimum === "number" && node.value < schema.minimum) return wrongValue(node, `${subject} must be at least ${schema.minimum}, but it is ${node.raw}`)
-    if (typeof schema.maximum === "number" && node.value > schema.maximum) return wrongValue(node, `${subject} must be at most ${schema.maximum}, but it is ${node.raw}`)
+    if (typeof schema.minimum === "number" && node.value < schema.minimum)
+      return wrongValue(node, `${subject} must be at least ${schema.minimum}, but it is ${node.raw}`)
+    if (typeof schema.maximum === "number" && node.value > schema.maximum)
+      return wrongValue(node, `${subject} must be at most ${schema.maximum}, but it is ${node.raw}`)
   }
   if (node.type === "string") {
     const length = [...node.value].length
     if (typeof schema.minLength === "number" && length < schema.minLength) {
-      return wrongValue(node, length === 0 ? `${subject} may not be an empty text` : `${subject} must have at least ${schema.minLength} characters, but has ${length}`)
+      return wrongValue(
+        node,
+        length === 0
+          ? `${subject} may not be an empty text`
+          : `${subject} must have at least ${schema.minLength} characters, but has ${length}`,
+      )
     }
-    if (typeof schema.maxLength === "number" && length > schema.maxLength) return wrongValue(node, `${subject} may have ${schema.maxLength} characters, but has ${length}`)
+    if (typeof schema.maxLength === "number" && length > schema.maxLength)
+      return wrongValue(node, `${subject} may have ${schema.maxLength} characters, but has ${length}`)
   }
   if (node.type === "array") {
-    if (typeof schema.minItems === "number" && node.items.length < schema.minItems) return wrongValue(node, `${subject} must have at least ${schema.minItems} in its list, but has ${node.items.length}`)
+    if (typeof schema.minItems === "number" && node.items.length < schema.minItems)
+      return wrongValue(
+        node,
+        `${subject} must have at least ${schema.minItems} in its list, but has ${node.items.length}`,
+      )
     for (const [index, item] of node.items.entries()) {
       const problem = mismatch(item, schema.items, `item ${index + 1} of ${subject}`)
       if (problem) return problem
@@ -173,9 +213,21 @@ function mismatch(node, schema, subject) {
     for (const { key, value } of node.members) {
       const known = Object.hasOwn(properties, key.value)
       if (!known && schema.additionalProperties === false) {
-        return { code: "wrong-value", from: key.from, to: key.to, severity: "error", message: `${JSON.stringify(key.value)} may not stand in ${subject}: it has ${joined(Object.keys(properties).map((name) => JSON.stringify(name)))}` }
+        return {
+          code: "wrong-value",
+          from: key.from,
+          to: key.to,
+          severity: "error",
+          message: `${JSON.stringify(key.value)} may not stand in ${subject}: it has ${joined(Object.keys(properties).map((name) => JSON.stringify(name)))}`,
+        }
       }
-      const problem = value && mismatch(value, known ? properties[key.value] : schema.additionalProperties, `${JSON.stringify(key.value)} in ${subject}`)
+      const problem =
+        value &&
+        mismatch(
+          value,
+          known ? properties[key.value] : schema.additionalProperties,
+          `${JSON.stringify(key.value)} in ${subject}`,
+        )
       if (problem) return problem
     }
   }
@@ -184,14 +236,24 @@ function mismatch(node, schema, subject) {
 
 function wrongType(node, schema, subject) {
   const problem = { code: "wrong-type", ...extent(node), severity: "error" }
-  const found = node.type === "boolean" || (node.type === "number" && accepts(schema, "integer")) || Array.isArray(schema.enum) || "const" in schema ? scalarInWords(node) : KINDS[node.type]
+  const found =
+    node.type === "boolean" ||
+    (node.type === "number" && accepts(schema, "integer")) ||
+    Array.isArray(schema.enum) ||
+    "const" in schema
+      ? scalarInWords(node)
+      : KINDS[node.type]
   problem.message = `${subject} must be ${typeInWords(schema)}, but it is ${found}`
   // true, false and numbers in quotation marks are the usual slip.
   if (node.type === "string") {
     const bare = node.value.trim()
     const lower = bare.toLowerCase()
-    const plain = (lower === "true" || lower === "false") && accepts(schema, "boolean") ? lower
-      : /^-?(?:0|[1-9]\d*)$/.test(bare) && (accepts(schema, "integer") || accepts(schema, "number")) ? bare : null
+    const plain =
+      (lower === "true" || lower === "false") && accepts(schema, "boolean")
+        ? lower
+        : /^-?(?:0|[1-9]\d*)$/.test(bare) && (accepts(schema, "integer") || accepts(schema, "number"))
+          ? bare
+          : null
     if (plain) {
       problem.message += `: write ${plain} without quotation marks`
       problem.fix = { label: `Write ${plain}`, changes: [{ from: node.from, to: node.to, insert: plain }] }
@@ -210,7 +272,8 @@ function extent(node) {
 }
 
 function scalarInWords(node) {
-  if (node.type === "string") return JSON.stringify(node.value.length > 40 ? `${node.value.slice(0, 37)}...` : node.value)
+  if (node.type === "string")
+    return JSON.stringify(node.value.length > 40 ? `${node.value.slice(0, 37)}...` : node.value)
   if (node.type === "number") return node.raw
   if (node.type === "boolean" || node.type === "null") return String(node.value)
   return KINDS[node.type]
@@ -245,12 +308,21 @@ function equals(node, value) {
  * Keys that the object has already and keys that may not be set are left out.
  */
 export function keyProposals(keys, context) {
-  const names = context.path.length === 0
-    ? Object.keys(keys).filter((name) => !keys[name].denied).map((name) => ({ name, schema: keys[name].schema }))
-    : schemasAt(keys, context.path).flatMap((schema) => Object.entries(isObject(schema.properties) ? schema.properties : {}))
-      .map(([name, schema]) => ({ name, schema }))
-  return names.filter(({ name }) => !context.present.has(name))
-    .map(({ name, schema }) => ({ name, schema: isObject(schema) ? schema : {}, help: describe(keys, [...context.path, name]) }))
+  const names =
+    context.path.length === 0
+      ? Object.keys(keys)
+          .filter((name) => !keys[name].denied)
+          .map((name) => ({ name, schema: keys[name].schema }))
+      : schemasAt(keys, context.path)
+          .flatMap((schema) => Object.entries(isObject(schema.properties) ? schema.properties : {}))
+          .map(([name, schema]) => ({ name, schema }))
+  return names
+    .filter(({ name }) => !context.present.has(name))
+    .map(({ name, schema }) => ({
+      name,
+      schema: isObject(schema) ? schema : {},
+      help: describe(keys, [...context.path, name]),
+    }))
 }
 
 /** The values that may be written at a context of `contextAt`, as [{text, detail}], `text` in JSON. */

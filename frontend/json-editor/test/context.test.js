@@ -9,15 +9,22 @@ function at(marked) {
   const pos = marked.indexOf("|")
   const text = marked.replace("|", "")
   const context = contextAt(text, readJson(text).tokens, pos)
-  return context && { ...context, there: text.slice(context.from, context.to), present: [...context.present].sort(), next: context.next?.type ?? null }
+  return (
+    context && {
+      ...context,
+      there: text.slice(context.from, context.to),
+      present: [...context.present].sort(),
+      next: context.next?.type ?? null,
+    }
+  )
 }
 
 describe("what is about to be written", () => {
   const KEYS = [
-    ['{|}', "", [], []],
+    ["{|}", "", [], []],
     ['{"PL|"}', '"PL"', [], []],
     ['{"PL|', '"PL', [], []],
-    ['{PL|}', "PL", [], []],
+    ["{PL|}", "PL", [], []],
     ['{"a": 1, |"b": 2}', "", [], ["a", "b"]],
     ['{"a": 1, "|": 3, "b": 2}', '""', [], ["a", "b"]],
     ['{"a": 1\n  "P|"\n}', '"P"', [], ["a"]],

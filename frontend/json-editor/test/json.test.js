@@ -2,7 +2,9 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 
 import { applyChanges } from "../src/format.js"
-import { MOST_PROBLEMS, offsetOf, placeAt, readJson } from "../src/json.js"
+import { readJson } from "../src/json.js"
+import { offsetOf, placeAt } from "../src/places.js"
+import { MOST_PROBLEMS } from "../src/tokens.js"
 
 /** The problems of a text as ["line:column code", ...]. */
 function found(text) {
@@ -34,9 +36,16 @@ const TALK = `{
 
 describe("what is JSON", () => {
   const VALID = [
-    "{}", " {\n} ", '{"a": 1}', '{"a": [], "b": {}, "c": [1, -0, 1.0, 1e3, 1E-2, -12.5e+7]}', '{"": ""}',
-    '{"a": "\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00 \u{1F600} \u2028"}', '{"a": true, "b": false, "c": null}',
-    '{"a": {"b": {"c": [[[{}]]]}}}', '{"a": "// # /* \' , }"}', '{\r\n"a"\t:\r\n1\r\n}',
+    "{}",
+    " {\n} ",
+    '{"a": 1}',
+    '{"a": [], "b": {}, "c": [1, -0, 1.0, 1e3, 1E-2, -12.5e+7]}',
+    '{"": ""}',
+    '{"a": "\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00 \u{1F600} \u2028"}',
+    '{"a": true, "b": false, "c": null}',
+    '{"a": {"b": {"c": [[[{}]]]}}}',
+    '{"a": "// # /* \' , }"}',
+    '{\r\n"a"\t:\r\n1\r\n}',
   ]
   for (const text of VALID) {
     it(`${JSON.stringify(text)} has no problem, as for JSON.parse`, () => {
@@ -86,10 +95,14 @@ describe("mistakes and their places", () => {
     ["a comment of several lines", '{"a": 1, /* x\ny */ "b": NaN}', ["1:10 comment", "2:11 not-finite"]],
     ["a comment that never ends", '{"a": 1 /* x', ["1:1 not-closed", "1:9 comment"]],
     ["single quotes, an apostrophe inside them", "{'a': 'Maxi's Academy'}", ["1:2 wrong-quotes", "1:7 wrong-quotes"]],
-    ["curly quotes", '{\u201ca\u201d: \u201cb\u201d}', ["1:2 wrong-quotes", "1:7 wrong-quotes"]],
+    ["curly quotes", "{\u201ca\u201d: \u201cb\u201d}", ["1:2 wrong-quotes", "1:7 wrong-quotes"]],
     ["an unquoted key", "{a: 1, b-c: 2}", ["1:2 unquoted-key", "1:8 unquoted-key"]],
     ["a number as a key", "{1: 1}", ["1:2 unquoted-key"]],
-    ["NaN and Infinity, with their signs", '{"a": NaN, "b": Infinity, "c": -Infinity}', ["1:7 not-finite", "1:17 not-finite", "1:32 not-finite"]],
+    [
+      "NaN and Infinity, with their signs",
+      '{"a": NaN, "b": Infinity, "c": -Infinity}',
+      ["1:7 not-finite", "1:17 not-finite", "1:32 not-finite"],
+    ],
     ["a key that stands twice", '{"a": 1,\n "a": 2}', ["2:2 duplicate-key"]],
     ["a key that stands twice in another spelling", '{"a": 1, "\\u0061": 2}', ["1:10 duplicate-key"]],
     ["the same key in two objects is fine", '{"a": {"a": 1}, "b": {"a": 1}}', []],
@@ -114,10 +127,17 @@ describe("mistakes and their places", () => {
     ["a text on top", '"a"', ["1:1 not-an-object"]],
     ["null on top", "null", ["1:1 not-an-object"]],
     ["nothing", " \n ", ["1:1 empty"]],
-    ["words of Python and JavaScript", '{"a": True, "b": None, "c": undefined}', ["1:7 unknown-word", "1:18 unknown-word", "1:29 unknown-word"]],
+    [
+      "words of Python and JavaScript",
+      '{"a": True, "b": None, "c": undefined}',
+      ["1:7 unknown-word", "1:18 unknown-word", "1:29 unknown-word"],
+    ],
     ["a text without its marks, once a line", '{"a": Maxi Academy\n, "b": 1}', ["1:7 unknown-word"]],
-    ["numbers that are none", '{"a": 01, "b": +1, "c": .5, "d": 5., "e": 0x1F, "f": 1_000, "g": 2024-01-01}',
-      ["1:7", "1:16", "1:25", "1:34", "1:43", "1:54", "1:66"].map((place) => `${place} bad-number`)],
+    [
+      "numbers that are none",
+      '{"a": 01, "b": +1, "c": .5, "d": 5., "e": 0x1F, "f": 1_000, "g": 2024-01-01}',
+      ["1:7", "1:16", "1:25", "1:34", "1:43", "1:54", "1:66"].map((place) => `${place} bad-number`),
+    ],
     ["a number too large for a computer", '{"a": 1e999}', ["1:7 number-too-large"]],
     ["escapes that are none", '{"a": "x\\q", "b": "\\u12"}', ["1:9 bad-escape", "1:20 bad-escape"]],
     ["a tab inside a text", '{"a": "x\ty"}', ["1:9 control-character"]],
@@ -137,9 +157,13 @@ describe("mistakes and their places", () => {
   it("messages say what to do", () => {
     assert.deepEqual(messages(TALK), ["a comma may not stand before the closing brace: remove it"])
     assert.deepEqual(messages('{"a": [1,]}'), ["a comma may not stand before the closing bracket: remove it"])
-    assert.deepEqual(messages('{"a": 1, "a": 2}'), ['the key "a" stands already on line 1, column 2: keep one of the two'])
+    assert.deepEqual(messages('{"a": 1, "a": 2}'), [
+      'the key "a" stands already on line 1, column 2: keep one of the two',
+    ])
     assert.deepEqual(messages("{a: 1}"), ['a key stands in double quotation marks: write "a"'])
-    assert.deepEqual(messages('{"a": +1}'), ['+1 begins with +, which JSON does not allow: write 1, or "+1" if a text is meant'])
+    assert.deepEqual(messages('{"a": +1}'), [
+      '+1 begins with +, which JSON does not allow: write 1, or "+1" if a text is meant',
+    ])
     assert.deepEqual(messages("[]"), ['the whole must be one object, { "KEY": value, ... }, but it is a list'])
     assert.deepEqual(messages('{"a": 1'), ["this { is never closed: add } where it ends"])
   })
@@ -189,6 +213,15 @@ describe("places", () => {
   })
 })
 
+describe("a text with too many problems to read on", () => {
+  it("is not called JSON, so that no formatting can cut its end off", () => {
+    const many = Array.from({ length: 150 }, () => "1e999").join(", ")
+    assert.equal(readJson(`{"a": [${many}]}`).grammatical, false)
+    const twice = Array.from({ length: 150 }, () => '"a": 1').join(", ")
+    assert.equal(readJson(`{${twice}}`).grammatical, false)
+  })
+})
+
 describe("large and hostile texts", () => {
   const within = (milliseconds, text) => {
     const start = performance.now()
@@ -210,7 +243,16 @@ describe("large and hostile texts", () => {
   })
 
   it("a text of nothing but mistakes stops being read", () => {
-    for (const text of ["'a ".repeat(100000), "a: ".repeat(100000), `[${"a ".repeat(100000)}`, '"'.repeat(200001), `{"a": "${"}".repeat(100000)}`, "}]".repeat(100000), "//\n".repeat(100000), `{"a": ${"{]".repeat(50000)}`]) {
+    for (const text of [
+      "'a ".repeat(100000),
+      "a: ".repeat(100000),
+      `[${"a ".repeat(100000)}`,
+      '"'.repeat(200001),
+      `{"a": "${"}".repeat(100000)}`,
+      "}]".repeat(100000),
+      "//\n".repeat(100000),
+      `{"a": ${"{]".repeat(50000)}`,
+    ]) {
       assert.ok(within(5000, text).problems.length <= MOST_PROBLEMS)
     }
   })

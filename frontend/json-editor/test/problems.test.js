@@ -21,13 +21,21 @@ describe("the list of problems", () => {
   })
 
   it("has the server's errors, without a second naming of their place", () => {
-    assert.deepEqual(listed('{"A": true}', [{ line: 1, column: 7, message: "Line 1, column 7: not for this site." }]), ["line 1, column 7: not for this site."])
+    assert.deepEqual(listed('{"A": true}', [{ line: 1, column: 7, message: "Line 1, column 7: not for this site." }]), [
+      "line 1, column 7: not for this site.",
+    ])
   })
 
   it("names a mistake once that the server and the editor both found", () => {
-    assert.deepEqual(listed('{"A": 1,}', [{ line: 1, column: 8, message: "remove this comma." }]), ["line 1, column 8: remove this comma."])
-    assert.deepEqual(listed('{"A": 1\n  "b": 2}', [{ line: 2, column: 3, message: "a comma is expected." }]), ["line 2, column 3: a comma is expected."])
-    assert.deepEqual(listed('{"A" 1}', [{ line: 1, column: 6, message: "a colon is expected." }]), ["line 1, column 6: a colon is expected."])
+    assert.deepEqual(listed('{"A": 1,}', [{ line: 1, column: 8, message: "remove this comma." }]), [
+      "line 1, column 8: remove this comma.",
+    ])
+    assert.deepEqual(listed('{"A": 1\n  "b": 2}', [{ line: 2, column: 3, message: "a comma is expected." }]), [
+      "line 2, column 3: a comma is expected.",
+    ])
+    assert.deepEqual(listed('{"A" 1}', [{ line: 1, column: 6, message: "a colon is expected." }]), [
+      "line 1, column 6: a colon is expected.",
+    ])
   })
 
   it("keeps the editor's fix for a mistake that the server named", () => {
@@ -54,7 +62,13 @@ describe("the list of problems", () => {
   })
 
   it("puts an error before a warning that stands earlier", () => {
-    assert.equal(foremost([{ severity: "warning", code: "a" }, { severity: "error", code: "b" }]).code, "b")
+    assert.equal(
+      foremost([
+        { severity: "warning", code: "a" },
+        { severity: "error", code: "b" },
+      ]).code,
+      "b",
+    )
     assert.equal(foremost([]), null)
   })
 })

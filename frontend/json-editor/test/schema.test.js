@@ -4,17 +4,41 @@ import { describe, it } from "node:test"
 import { contextAt, ITEM } from "../src/context.js"
 import { applyChanges } from "../src/format.js"
 import { readJson } from "../src/json.js"
-import { checkKeys, describe as describeKey, keyProposals, nearest, typeInWords, valueProposals, valueSkeleton } from "../src/schema.js"
+import {
+  checkKeys,
+  describe as describeKey,
+  keyProposals,
+  nearest,
+  typeInWords,
+  valueProposals,
+  valueSkeleton,
+} from "../src/schema.js"
 
 const KEYS = {
-  PLATFORM_NAME: { schema: { type: "string", minLength: 1 }, meaning: "The name of the platform.", default: "Your Platform", secret: false, tenant_writable: true },
-  course_org_filter: { schema: { type: ["string", "array"], items: { type: "string" } }, meaning: "Whose courses are shown.", default: null },
+  PLATFORM_NAME: {
+    schema: { type: "string", minLength: 1 },
+    meaning: "The name of the platform.",
+    default: "Your Platform",
+    secret: false,
+    tenant_writable: true,
+  },
+  course_org_filter: {
+    schema: { type: ["string", "array"], items: { type: "string" } },
+    meaning: "Whose courses are shown.",
+    default: null,
+  },
   ENABLE_X: { schema: { type: "boolean" }, meaning: "Turns X on.", default: false },
   LIMIT: { schema: { type: "integer", minimum: 1, maximum: 10 }, default: 5 },
   RATIO: { schema: { type: "number" } },
   LANGUAGE: { schema: { enum: ["en", "de", null] }, example: "de" },
   EITHER: { schema: { anyOf: [{ type: "boolean" }, { type: "string", maxLength: 3 }] } },
-  FEATURES: { schema: { type: "object", properties: { A: { type: "boolean", description: "About A.", default: true }, B: { enum: ["x"] } }, additionalProperties: false } },
+  FEATURES: {
+    schema: {
+      type: "object",
+      properties: { A: { type: "boolean", description: "About A.", default: true }, B: { enum: ["x"] } },
+      additionalProperties: false,
+    },
+  },
   MAP: { schema: { type: "object", additionalProperties: { type: "integer" } } },
   KEY_OF_API: { schema: { type: "string" }, secret: true, tenant_writable: false, meaning: "A key." },
   DEBUG: { schema: {}, meaning: "", denied: "no site may set DEBUG: it decides for the whole platform." },
@@ -22,30 +46,55 @@ const KEYS = {
   BARE: {},
 }
 
-const problems = (text) => checkKeys(readJson(text).root, KEYS).map(({ severity, message }) => `${severity}: ${message}`)
+const problems = (text) =>
+  checkKeys(readJson(text).root, KEYS).map(({ severity, message }) => `${severity}: ${message}`)
 
 function proposed(marked) {
   const text = marked.replace("|", "")
   const context = contextAt(text, readJson(text).tokens, marked.indexOf("|"))
-  return context.kind === "key" ? keyProposals(KEYS, context).map(({ name }) => name) : valueProposals(KEYS, context).map((one) => one.text)
+  return context.kind === "key"
+    ? keyProposals(KEYS, context).map(({ name }) => name)
+    : valueProposals(KEYS, context).map((one) => one.text)
 }
 
 describe("checks against the known keys", () => {
   const FINE = [
-    '{"PLATFORM_NAME": "x", "course_org_filter": "a", "ENABLE_X": true, "LIMIT": 3, "RATIO": 1.5}', '{"course_org_filter": ["a", "b"]}', '{"LIMIT": 1.0}', '{"LANGUAGE": "de"}',
-    '{"LANGUAGE": null}', '{"EITHER": "abc"}', '{"EITHER": false}', '{"FEATURES": {"A": true, "B": "x"}}', '{"MAP": {"a": 1}}', '{"BARE": [1]}',
-    '{"PLATFORM_NAME": null}', "[1]", "",
+    '{"PLATFORM_NAME": "x", "course_org_filter": "a", "ENABLE_X": true, "LIMIT": 3, "RATIO": 1.5}',
+    '{"course_org_filter": ["a", "b"]}',
+    '{"LIMIT": 1.0}',
+    '{"LANGUAGE": "de"}',
+    '{"LANGUAGE": null}',
+    '{"EITHER": "abc"}',
+    '{"EITHER": false}',
+    '{"FEATURES": {"A": true, "B": "x"}}',
+    '{"MAP": {"a": 1}}',
+    '{"BARE": [1]}',
+    '{"PLATFORM_NAME": null}',
+    "[1]",
+    "",
   ]
   for (const text of FINE) it(`${text} follows them`, () => assert.deepEqual(problems(text), []))
 
   const WRONG = [
     ['{"PLATFORM_NAME": 1}', 'error: the value of "PLATFORM_NAME" must be a text, but it is a number'],
     ['{"PLATFORM_NAME": ""}', 'error: the value of "PLATFORM_NAME" may not be an empty text'],
-    ['{"course_org_filter": 1}', 'error: the value of "course_org_filter" must be a text or a list of texts, but it is a number'],
-    ['{"course_org_filter": ["a", 2]}', 'error: item 2 of the value of "course_org_filter" must be a text, but it is a number'],
-    ['{"ENABLE_X": "true"}', 'error: the value of "ENABLE_X" must be true or false, but it is a text: write true without quotation marks'],
+    [
+      '{"course_org_filter": 1}',
+      'error: the value of "course_org_filter" must be a text or a list of texts, but it is a number',
+    ],
+    [
+      '{"course_org_filter": ["a", 2]}',
+      'error: item 2 of the value of "course_org_filter" must be a text, but it is a number',
+    ],
+    [
+      '{"ENABLE_X": "true"}',
+      'error: the value of "ENABLE_X" must be true or false, but it is a text: write true without quotation marks',
+    ],
     ['{"ENABLE_X": 1}', 'error: the value of "ENABLE_X" must be true or false, but it is a number'],
-    ['{"LIMIT": "3"}', 'error: the value of "LIMIT" must be a whole number, but it is a text: write 3 without quotation marks'],
+    [
+      '{"LIMIT": "3"}',
+      'error: the value of "LIMIT" must be a whole number, but it is a text: write 3 without quotation marks',
+    ],
     ['{"LIMIT": 1.5}', 'error: the value of "LIMIT" must be a whole number, but it is 1.5'],
     ['{"LIMIT": 0}', 'error: the value of "LIMIT" must be at least 1, but it is 0'],
     ['{"LIMIT": 11}', 'error: the value of "LIMIT" must be at most 10, but it is 11'],
@@ -59,11 +108,19 @@ describe("checks against the known keys", () => {
     ['{"debug": true}', "error: no site may set DEBUG: it decides for the whole platform."],
     ['{"DATABASES": {}}', 'error: "DATABASES" may not be set from a site: it is a credential'],
     ['{"PLATFROM_NAME": "x"}', 'warning: "PLATFROM_NAME" is not a known key: did you mean "PLATFORM_NAME"?'],
-    ['{"platform_name": "x"}', 'warning: "platform_name" is not a known key: did you mean "PLATFORM_NAME"? Small and capital letters differ.'],
+    [
+      '{"platform_name": "x"}',
+      'warning: "platform_name" is not a known key: did you mean "PLATFORM_NAME"? Small and capital letters differ.',
+    ],
     ['{"OUR_PLUGIN": "x"}', 'warning: "OUR_PLUGIN" is not a known key: it is kept, but perhaps nothing reads it'],
     ['{"constructor": 1}', 'warning: "constructor" is not a known key: it is kept, but perhaps nothing reads it'],
   ]
   for (const [text, message] of WRONG) it(`${text} is told`, () => assert.deepEqual(problems(text), [message]))
+
+  it("are no more than a person can read", () => {
+    const many = Array.from({ length: 5000 }, (_, i) => `"NOBODY_${i}": 1`).join(",")
+    assert.equal(problems(`{${many}}`).length, 100)
+  })
 
   it("a fix writes what was meant", () => {
     const text = '{"PLATFROM_NAME": "x", "ENABLE_X": "False"}'
@@ -74,16 +131,29 @@ describe("checks against the known keys", () => {
 
 describe("help", () => {
   it("says type, meaning and default", () => {
-    assert.deepEqual(describeKey(KEYS, ["PLATFORM_NAME"]), { name: "PLATFORM_NAME", type: "a text", meaning: "The name of the platform.", facts: ['Default: "Your Platform"'] })
+    assert.deepEqual(describeKey(KEYS, ["PLATFORM_NAME"]), {
+      name: "PLATFORM_NAME",
+      type: "a text",
+      meaning: "The name of the platform.",
+      facts: ['Default: "Your Platform"'],
+    })
   })
 
   it("says what is secret, denied or for operators only", () => {
-    assert.deepEqual(describeKey(KEYS, ["KEY_OF_API"]).facts, ["Secret: stored encrypted and shown masked.", "Only a platform operator may set it."])
+    assert.deepEqual(describeKey(KEYS, ["KEY_OF_API"]).facts, [
+      "Secret: stored encrypted and shown masked.",
+      "Only a platform operator may set it.",
+    ])
     assert.deepEqual(describeKey(KEYS, ["DEBUG"]).facts, ["no site may set DEBUG: it decides for the whole platform."])
   })
 
   it("knows what stands inside a known key", () => {
-    assert.deepEqual(describeKey(KEYS, ["FEATURES", "A"]), { name: "A", type: "true or false", meaning: "About A.", facts: ["Default: true"] })
+    assert.deepEqual(describeKey(KEYS, ["FEATURES", "A"]), {
+      name: "A",
+      type: "true or false",
+      meaning: "About A.",
+      facts: ["Default: true"],
+    })
     assert.equal(describeKey(KEYS, ["course_org_filter", ITEM]).name, "course_org_filter")
   })
 
