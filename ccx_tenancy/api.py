@@ -13,6 +13,7 @@ from ccx_tenancy.membership.api import (
     remove_member,
     set_role,
 )
+from ccx_tenancy.partition.api import OrgScope, can_see, filter_courses, visible_organizations
 from ccx_tenancy.provisioning import apply_document, create_tenant, describe_tenant, plan_document
 from ccx_tenancy.tenants.api import (
     archive_tenant,
@@ -28,15 +29,18 @@ from ccx_tenancy.tenants.api import (
 )
 
 __all__ = [
+    "OrgScope",
     "TenantContext",
     "accept_invitation",
     "add_member",
     "apply_document",
     "archive_tenant",
+    "can_see",
     "create_tenant",
     "current_tenant",
     "describe_tenant",
     "errors",
+    "filter_courses",
     "for_each_tenant",
     "get_tenant",
     "has_role",
@@ -53,4 +57,5 @@ __all__ = [
     "set_role",
     "suspend_tenant",
     "tenant_context",
+    "visible_organizations",
 ]

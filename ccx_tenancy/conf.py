@@ -90,6 +90,33 @@ KEYS: Mapping[str, Key] = {
         True,
         "Whether a user with is_staff is partitioned in Studio like everybody else. False: sees all organizations.",
     ),
+    "GATE_BODY_LIMIT": Key(
+        (int,),
+        2 * 1024 * 1024,
+        "How large a body may be in which the course partition looks for keys, in bytes. JSON, forms and texts above it"
+        " are refused with 413; files are not looked into, and may be larger.",
+        _between(1024, 1024 * 1024 * 1024),
+    ),
+    "GATE_NODE_LIMIT": Key(
+        (int,),
+        200_000,
+        "How many values a request's query and body may have; more are refused with 413.",
+        _between(100, 100_000_000),
+    ),
+    "ACCESS_DENIED": Key(
+        (str,),
+        "anonymous",
+        "What a signed-in user is on the site of a tenant of which the user is no member: 'anonymous', or refused with"
+        " 403 ('refuse').",
+        _one_of("anonymous", "refuse"),
+    ),
+    "OPERATOR_PASS_SECONDS": Key(
+        (int,),
+        3600,
+        "How often an operator's use of a tenant's site goes into the audit record: once per session, tenant and this"
+        " many seconds.",
+        _between(1, 7 * 24 * 3600),
+    ),
     "ACCOUNT_POLICY": Key(
         (str,),
         "ccx_tenancy.accounts.policy.SharedAccounts",
@@ -172,6 +199,26 @@ class Conf:
     def preview_seconds(self) -> int:
         """See ``PREVIEW_SECONDS``."""
         return cast(int, self._get("PREVIEW_SECONDS"))
+
+    @property
+    def gate_body_limit(self) -> int:
+        """See ``GATE_BODY_LIMIT``."""
+        return cast(int, self._get("GATE_BODY_LIMIT"))
+
+    @property
+    def gate_node_limit(self) -> int:
+        """See ``GATE_NODE_LIMIT``."""
+        return cast(int, self._get("GATE_NODE_LIMIT"))
+
+    @property
+    def access_denied(self) -> str:
+        """See ``ACCESS_DENIED``."""
+        return cast(str, self._get("ACCESS_DENIED"))
+
+    @property
+    def operator_pass_seconds(self) -> int:
+        """See ``OPERATOR_PASS_SECONDS``."""
+        return cast(int, self._get("OPERATOR_PASS_SECONDS"))
 
     @property
     def partition_global_staff(self) -> bool:

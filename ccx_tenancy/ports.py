@@ -69,6 +69,15 @@ class SiteValueStore(Protocol):
         """Return the revisions of a site, newest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class DirectRoles:
+    """What the host's own tables give a user, besides any membership: ``keys`` of courses and libraries as texts, and
+    short names of ``organizations``."""
+
+    keys: frozenset[str] = frozenset()
+    organizations: frozenset[str] = frozenset()
+
+
 class Host(Protocol):
     """The project we are plugged into."""
 
@@ -81,6 +90,13 @@ class Host(Protocol):
 
     def bind_site(self, request: HttpRequest, site_id: int) -> None:
         """Make the host's own idea of the request's Site agree with ours, at no query."""
+
+    def direct_roles(self, user: Any, surface: str) -> DirectRoles:
+        """Return the roles that the host itself gives a signed-in user on that surface. Asked for lists."""
+
+    def has_direct_role(self, user: Any, organization: str, key: str, surface: str) -> bool:
+        """Whether the host itself gives a signed-in user a role on what ``key`` names (any text of a key, never
+        trusted to be a valid one; empty: on the organization, given folded). Asked where no membership opens it."""
 
 
 class AccountPolicy(Protocol):

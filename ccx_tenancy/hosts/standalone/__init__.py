@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from ccx_tenancy.conf import conf
+from ccx_tenancy.ports import DirectRoles
 from ccx_tenancy.site_config.store import OwnTable
 from ccx_tenancy.tenants.revisions import from_any_thread
 
@@ -28,3 +29,11 @@ class StandaloneHost:
         manager: Any = Site.objects
         site: Any = SimpleLazyObject(lambda: from_any_thread(lambda: manager._get_site_by_id(site_id)))
         request.site = site
+
+    def direct_roles(self, user: Any, surface: str) -> DirectRoles:
+        """Return none: there are no roles but memberships."""
+        return DirectRoles()
+
+    def has_direct_role(self, user: Any, organization: str, key: str, surface: str) -> bool:
+        """Return False: there are no roles but memberships."""
+        return False
