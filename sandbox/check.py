@@ -19,6 +19,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import Message
 from http.cookies import SimpleCookie
@@ -29,6 +30,8 @@ BASE = Path(__file__).resolve().parent
 SEED = BASE / "seed"
 _START_SECONDS = 120
 _STOP_SECONDS = 15
+_THREADS = 8
+_MIXED = 300
 # A change made by one process is seen by another within this time.
 _FRESH_SECONDS = 1.0
 _HEADINGS = {"en": "Courses", "es": "Cursos"}
@@ -327,6 +330,26 @@ def _studio(courses: Iterable[Mapping[str, Any]]) -> list[str]:
     return [word for one in courses for word in (one["name"], one["key"])]
 
 
+def check_mixture(seed: Seed, port: int, report: Report) -> None:
+    """Ask all sites at the same moment, from many threads: no answer may hold a word of another site."""
+    sites = [
+        (_domains(tenant, "lms")[0], platform_name(tenant["configuration"]), seed.courses_of(tenant["organizations"]))
+        for tenant in seed.tenants
+    ]
+    sites.append(("localhost", seed.default_name, seed.own_courses()))
+
+    def look(number: int) -> list[str]:
+        host, name, own = sites[number % len(sites)]
+        page = Browser(port, host).get("/")
+        foreign = [other for _, other, _ in sites if other != name] + _names(c for c in seed.courses if c not in own)
+        found = [word for word in foreign if word in page.text]
+        return found + [f"without {word!r}" for word in (name, *_names(own)) if word not in page.text]
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        wrong = [f"request {number}: {found}" for number, found in enumerate(threads.map(look, range(_MIXED))) if found]
+    report.fact(f"{_MIXED} requests to {len(sites)} sites from {_THREADS} threads", wrong[:3])
+
+
 def check_suspension(seed: Seed, port: int, report: Report, manage: Callable[..., None]) -> None:
     """Suspend the first tenant by a command in a process of its own, and let it go on again."""
     tenant, *others = seed.tenants
@@ -418,6 +441,7 @@ def main(out: IO[str] = sys.stdout) -> int:
             seed = Seed(SEED)
             print(f"The sandbox serves on port {port}, with a database of its own.", file=out, flush=True)
             check_pages(seed, port, report)
+            check_mixture(seed, port, report)
             check_suspension(seed, port, report, sandbox.manage)
             errors = re.findall(r"^Traceback.*", sandbox.log(), re.MULTILINE)
             report.fact("the server's log", [f"{len(errors)} tracebacks:\n{sandbox.log()}"] if errors else [])

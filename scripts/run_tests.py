@@ -110,7 +110,7 @@ def checks(run: Run) -> dict[str, list[list[str]]]:
     return {
         "format": [[str(run.bin / "ruff"), "format", "--check", "--diff", "."]],
         "lint": [[str(run.bin / "ruff"), "check", "."]],
-        "types": [[python, "-m", "mypy"]],
+        "types": [[python, "-m", "mypy"], [python, "-m", "mypy", "--config-file", "sandbox/mypy.ini"]],
         "imports": [[str(run.bin / "lint-imports")]],
         "migrations": [[python, "-W", "error", str(ROOT / "scripts" / "check_migrations.py")]],
         "deploy": [[*django, "check", "--deploy", "--fail-level=WARNING", "--settings=scripts.deploy_settings"]],
