@@ -26,6 +26,8 @@ const PLURALS = {
   null: "null",
 }
 const MOST_SHOWN = 6
+// What the server shows in the place of a secret, of whatever type.
+const MASK = "********"
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value)
 const typesOf = (schema) => (Array.isArray(schema.type) ? schema.type : schema.type ? [schema.type] : [])
@@ -138,8 +140,8 @@ export function checkKeys(root, keys) {
     } else if (!Object.hasOwn(keys, key.value)) {
       // A key without a value yet is still being written: its next letter may make it a known one.
       if (value) problems.push(unknownKey(key, offered))
-    } else if (value && value.type !== "null") {
-      // The server takes null for every known key.
+    } else if (value && value.type !== "null" && !(keys[key.value].secret && value.value === MASK)) {
+      // The server takes null for every known key, and keeps the secret that a mask stands for.
       const problem = mismatch(value, keys[key.value].schema, `the value of ${JSON.stringify(key.value)}`)
       if (problem) problems.push(problem)
     }

@@ -43,6 +43,7 @@ const KEYS = {
   KEY_OF_API: { schema: { type: "string" }, secret: true, tenant_writable: false, meaning: "A key." },
   DEBUG: { schema: {}, meaning: "", denied: "no site may set DEBUG: it decides for the whole platform." },
   DATABASES: { schema: {}, denied: "it is a credential" },
+  CREDENTIALS: { schema: { type: "object" }, secret: true },
   BARE: {},
 }
 
@@ -70,6 +71,7 @@ describe("checks against the known keys", () => {
     '{"MAP": {"a": 1}}',
     '{"BARE": [1]}',
     '{"PLATFORM_NAME": null}',
+    '{"CREDENTIALS": "********"}',
     "[1]",
     "",
   ]
