@@ -32,6 +32,8 @@ class TenancyConfig(AppConfig):
         """Register the checks and connect the Celery signals."""
         from ccx_tenancy import celery
         from ccx_tenancy.conf import check_settings
+        from ccx_tenancy.hosts.openedx.checks import check_plugin
 
         register(check_settings, Tags.security)
+        register(check_plugin, Tags.security)
         celery.connect()

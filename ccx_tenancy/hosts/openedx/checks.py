@@ -1,0 +1,54 @@
+"""System checks: the plug-in is installed in an Open edX host, but is it effective?
+
+What the host's plug-in mechanism adds can be undone by a settings module that runs after it. Each check says what was
+found and what to do; all are errors, because a wall that does not stand is worse than a service that does not start.
+
+E101: an app of ours is not installed. E102: a middleware of ours is missing. E103: an anchor is missing.
+E104: the order is wrong. E105: ``CCX_TENANCY["SURFACE"]`` is that of the other service.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+
+from ccx_tenancy.conf import conf
+from ccx_tenancy.hosts.openedx.settings import placement
+
+
+def check_plugin(**kwargs: Any) -> list[CheckMessage]:
+    """System check for an LMS or a Studio: returns an error for each reason why the plug-in is not effective."""
+    if not placement.is_open_edx(settings):
+        return []
+    undone = (
+        "The plug-in's settings were undone by a settings module that runs after them: it must add to the host's"
+        " lists, not replace them."
+    )
+    messages: list[CheckMessage] = [
+        Error(f"INSTALLED_APPS does not hold {app!r}.", hint=undone, id="ccx_tenancy.E101")
+        for app in placement.APPS
+        if not apps.is_installed(app)
+    ]
+    for ours, anchor in placement.ANCHORS.items():
+        if ours not in settings.MIDDLEWARE:
+            messages.append(Error(f"MIDDLEWARE does not hold {ours!r}.", hint=undone, id="ccx_tenancy.E102"))
+        if anchor not in settings.MIDDLEWARE:
+            messages.append(Error(placement.absent(anchor, ours), id="ccx_tenancy.E103"))
+    hint = "docs/how-to/install-in-open-edx.rst gives the whole order."
+    messages += [
+        Error(problem, hint=hint, id="ccx_tenancy.E104") for problem in placement.order_problems(settings.MIDDLEWARE)
+    ]
+    surface = placement.surface_of(settings)
+    if conf.surface != surface:
+        messages.append(
+            Error(
+                f"CCX_TENANCY['SURFACE'] is {conf.surface!r}, but ROOT_URLCONF is {settings.ROOT_URLCONF!r}, whose"
+                f" surface is {surface!r}.",
+                hint="Remove the key: the plug-in sets it for each service.",
+                id="ccx_tenancy.E105",
+            )
+        )
+    return messages

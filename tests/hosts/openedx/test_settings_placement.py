@@ -1,0 +1,172 @@
+"""The plug-in settings on lists as the host has them (Teak, production; the ends left out)."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from ccx_tenancy.hosts.openedx.checks import check_plugin
+from ccx_tenancy.hosts.openedx.settings import common, placement, production, test
+
+LMS = [
+    "crum.CurrentRequestUserMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sites.middleware.CurrentSiteMiddleware",
+    "edx_rest_framework_extensions.auth.jwt.middleware.JwtAuthCookieMiddleware",
+    "django_sites_extensions.middleware.RedirectMiddleware",
+    "openedx.core.djangoapps.safe_sessions.middleware.SafeSessionMiddleware",
+    "openedx.core.djangoapps.cache_toolbox.middleware.CacheBackedAuthenticationMiddleware",
+    "openedx.core.djangoapps.safe_sessions.middleware.EmailChangeMiddleware",
+    "common.djangoapps.student.middleware.UserStandingMiddleware",
+    "common.djangoapps.track.middleware.TrackMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "openedx.core.djangoapps.embargo.middleware.EmbargoMiddleware",
+    "lms.djangoapps.courseware.middleware.CacheCourseIdMiddleware",
+    "lms.djangoapps.course_wiki.middleware.WikiAccessMiddleware",
+]
+STUDIO = [
+    "crum.CurrentRequestUserMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sites.middleware.CurrentSiteMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "openedx.core.djangoapps.safe_sessions.middleware.SafeSessionMiddleware",
+    "method_override.middleware.MethodOverrideMiddleware",
+    "openedx.core.djangoapps.cache_toolbox.middleware.CacheBackedAuthenticationMiddleware",
+    "common.djangoapps.student.middleware.UserStandingMiddleware",
+    "common.djangoapps.track.middleware.TrackMiddleware",
+]
+BACKEND = "django.contrib.auth.backends.AllowAllUsersModelBackend"
+
+
+def service(name="lms", **changed):
+    made = {
+        "ROOT_URLCONF": f"{name}.urls",
+        "INSTALLED_APPS": ["django.contrib.auth", "organizations", placement.PLUGIN],
+        "MIDDLEWARE": list(LMS if name == "lms" else STUDIO),
+        "AUTHENTICATION_BACKENDS": ["social_core.backends.google.GoogleOAuth2", BACKEND],
+    }
+    return SimpleNamespace(**{**made, **changed})
+
+
+@pytest.mark.parametrize(("name", "before", "surface"), [("lms", LMS, "lms"), ("cms", STUDIO, "studio")])
+def test_each_service_gets_apps_middleware_and_its_surface_and_keeps_what_it_had(name, before, surface):
+    settings = service(name)
+    common.plugin_settings(settings)
+    assert settings.INSTALLED_APPS[:3] == ["django.contrib.auth", "organizations", placement.PLUGIN]
+    assert settings.INSTALLED_APPS[3:] == list(placement.APPS)
+    assert [one for one in settings.MIDDLEWARE if not one.startswith("ccx_tenancy")] == before
+    for ours in placement.ANCHORS:
+        assert ours in settings.MIDDLEWARE
+    assert placement.order_problems(settings.MIDDLEWARE) == []
+    assert settings.CCX_TENANCY["SURFACE"] == surface
+
+
+def test_the_tenant_is_known_directly_after_the_site():
+    settings = service()
+    common.plugin_settings(settings)
+    assert settings.MIDDLEWARE[3] == placement.CURRENT_TENANT
+    assert settings.MIDDLEWARE[2] == placement.CURRENT_SITE
+
+
+def test_production_after_common_adds_nothing_twice_and_keeps_the_deployments_settings():
+    settings = service()
+    common.plugin_settings(settings)
+    apps, middleware = list(settings.INSTALLED_APPS), list(settings.MIDDLEWARE)
+    settings.CCX_TENANCY = {"FRESHNESS_SECONDS": 5}
+    production.plugin_settings(settings)
+    assert (apps, middleware) == (settings.INSTALLED_APPS, settings.MIDDLEWARE)
+    assert settings.CCX_TENANCY["FRESHNESS_SECONDS"] == 5
+    assert settings.CCX_TENANCY["SURFACE"] == "lms"
+
+
+def test_production_puts_back_what_a_deployment_replaced():
+    settings = service()
+    common.plugin_settings(settings)
+    settings.MIDDLEWARE = list(LMS)
+    production.plugin_settings(settings)
+    assert placement.CURRENT_TENANT in settings.MIDDLEWARE
+
+
+def test_the_settings_of_the_hosts_own_tests_get_the_same():
+    settings = service()
+    test.plugin_settings(settings)
+    assert placement.CURRENT_TENANT in settings.MIDDLEWARE
+
+
+def test_an_absent_anchor_stops_the_start_and_names_setting_anchor_and_remedy():
+    settings = service(MIDDLEWARE=[one for one in LMS if one != placement.CURRENT_SITE])
+    with pytest.raises(ImproperlyConfigured) as raised:
+        common.plugin_settings(settings)
+    text = str(raised.value)
+    assert "MIDDLEWARE" in text and placement.CURRENT_SITE in text and placement.CURRENT_TENANT in text
+    assert "put it back" in text
+
+
+def test_an_anchor_that_has_moved_below_the_session_stops_the_start():
+    moved = [one for one in LMS if one != placement.CURRENT_SITE] + [placement.CURRENT_SITE]
+    with pytest.raises(ImproperlyConfigured, match="has to stand after it"):
+        common.plugin_settings(service(MIDDLEWARE=moved))
+
+
+def test_a_list_of_apps_that_lost_the_plug_in_stops_the_start():
+    with pytest.raises(ImproperlyConfigured, match="INSTALLED_APPS does not hold"):
+        common.plugin_settings(service(INSTALLED_APPS=["django.contrib.auth"]))
+
+
+def test_another_project_is_told_not_to_use_the_plug_in_settings():
+    with pytest.raises(ImproperlyConfigured, match=r"ROOT_URLCONF is 'shop\.urls'"):
+        common.plugin_settings(service(ROOT_URLCONF="shop.urls"))
+
+
+# The system check
+
+
+def ids():
+    return [message.id for message in check_plugin()]
+
+
+def installed(name="lms"):
+    settings = service(name)
+    common.plugin_settings(settings)
+    return {"ROOT_URLCONF": settings.ROOT_URLCONF, "MIDDLEWARE": settings.MIDDLEWARE, "CCX_TENANCY": {}}
+
+
+def test_the_check_is_silent_outside_of_open_edx():
+    assert ids() == []
+
+
+def test_the_check_is_silent_where_the_plug_in_is_effective():
+    with override_settings(**installed()):
+        assert ids() == []
+
+
+def test_the_check_names_each_middleware_that_a_later_settings_module_dropped():
+    with override_settings(**{**installed(), "MIDDLEWARE": LMS}):
+        assert set(ids()) == {"ccx_tenancy.E102"}
+        assert len(ids()) == len(placement.ANCHORS)
+
+
+def test_the_check_sees_a_lost_anchor():
+    found = installed()
+    with override_settings(**{**found, "MIDDLEWARE": [m for m in found["MIDDLEWARE"] if m != placement.CURRENT_SITE]}):
+        assert ids() == ["ccx_tenancy.E103"]
+
+
+def test_the_check_sees_a_wrong_order():
+    found = installed()
+    with override_settings(**{**found, "MIDDLEWARE": found["MIDDLEWARE"][::-1]}):
+        assert "ccx_tenancy.E104" in ids()
+
+
+def test_the_check_sees_the_surface_of_the_other_service():
+    with override_settings(**{**installed("cms"), "CCX_TENANCY": {"SURFACE": "lms"}}):
+        assert ids() == ["ccx_tenancy.E105"]
+
+
+def test_the_check_sees_an_app_that_is_not_installed():
+    from django.conf import settings
+
+    kept = [app for app in settings.INSTALLED_APPS if app != "ccx_tenancy.site_config"]
+    with override_settings(**installed(), INSTALLED_APPS=kept):
+        assert ids() == ["ccx_tenancy.E101"]
