@@ -20,6 +20,7 @@ APPS = (
     "ccx_tenancy.audit",
     "ccx_tenancy.tenants",
     "ccx_tenancy.site_config",
+    "ccx_tenancy.membership",
 )
 
 CURRENT_SITE = "django.contrib.sites.middleware.CurrentSiteMiddleware"
