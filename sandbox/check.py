@@ -34,6 +34,7 @@ _THREADS = 8
 _MIXED = 300
 # A change made by one process is seen by another within this time.
 _FRESH_SECONDS = 1.0
+_AUTHORS = ("author", "admin", "owner")
 _HEADINGS = {"en": "Courses", "es": "Cursos"}
 
 
@@ -162,16 +163,20 @@ class Seed:
         """Return a platform operator. Raises RuntimeError where the file has none."""
         return self._first("a superuser", lambda one: one.get("superuser", False))
 
-    def member(self, tenant: Mapping[str, Any], *roles: str) -> dict[str, Any]:
-        """Return somebody without rights elsewhere, with one of these roles in a tenant."""
+    def global_staff(self) -> list[dict[str, Any]]:
+        """Return those whom Open edX by itself lets see everything in Studio, and who are members of a tenant."""
+        return [one for one in self.users if one.get("staff") and not one.get("superuser") and one.get("memberships")]
+
+    def member(self, tenant: Mapping[str, Any], role: str) -> dict[str, Any]:
+        """Return somebody who has that role in every organization of a tenant that is theirs, and nothing elsewhere."""
         names = {name.lower() for name in tenant["organizations"]}
 
         def fits(one: Mapping[str, Any]) -> bool:
             belongs = one.get("memberships", ())
             there = [found for found in belongs if found["organization"].lower() in names]
-            return len(there) == len(belongs) > 0 and not one.get("staff") and all(f["role"] in roles for f in there)
+            return len(there) == len(belongs) > 0 and not one.get("staff") and all(f["role"] == role for f in there)
 
-        return self._first(f"a member of {tenant['key']} ({' or '.join(roles)})", fits)
+        return self._first(f"a member of {tenant['key']} ({role})", fits)
 
     def _first(self, what: str, fits: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
         for one in self.users:
@@ -300,10 +305,13 @@ def _check_studio(seed: Seed, port: int, report: Report) -> None:
     report.page(f"{host}/home/ (signed out)", nobody.get("/home/"), status=302, location="/login?next=/home/")
     report.page(f"{host}/login", nobody.get("/login"), shows=["Studio"])
     _check_author(port, seed.superuser(), seed.courses, [], report)
+    for account in seed.global_staff():
+        own = seed.courses_of(one["organization"] for one in account["memberships"] if one["role"] in _AUTHORS)
+        _check_author(port, account, own, [one for one in seed.courses if one not in own], report)
     for tenant in seed.tenants:
         own = seed.courses_of(tenant["organizations"])
         foreign = [one for one in seed.courses if one not in own]
-        _check_author(port, seed.member(tenant, "author", "admin", "owner"), own, foreign, report)
+        _check_author(port, seed.member(tenant, "owner"), own, foreign, report)
         _check_author(port, seed.member(tenant, "learner"), [], seed.courses, report)
 
 

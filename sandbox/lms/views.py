@@ -27,7 +27,7 @@ READ = (
 def home(request: HttpRequest) -> HttpResponse:
     """Show the site's name, its courses and its way in."""
     context = {
-        "courses": lms_courses(),
+        "courses": lms_courses(request.user),
         "description": helpers.get_value("PLATFORM_DESCRIPTION", ""),
         "is_combined": is_combined(),
         "allows_registration": allows_registration(),
@@ -38,4 +38,4 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def course_about(request: HttpRequest, key: CourseKey) -> HttpResponse:
     """Show one course of the site. That of another site is not found, as one that does not exist."""
-    return render(request, "lms/course_about.html", {"course": get_object_or_404(lms_courses(), id=key)})
+    return render(request, "lms/course_about.html", {"course": get_object_or_404(lms_courses(request.user), id=key)})

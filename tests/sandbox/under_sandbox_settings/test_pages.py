@@ -189,6 +189,22 @@ def test_studio_shows_authors_the_courses_of_their_organizations_and_no_other(br
     assert browser.get("/course/course-v1:blue-university+OCE1+2026_T2").status_code == 404
 
 
+def test_studio_partitions_global_staff_too(browse):
+    browser = browse(STUDIO)
+    browser.post("/login", {"username": "staff", "password": "sandbox-staff"})
+    assert {one["course"].org for one in browser.get("/home/").context["courses"]} == {"maxi-academy"}
+    assert browser.get("/course/course-v1:OpenedX+OPS1+2026_T1").status_code == 404
+
+
+def test_an_operator_sees_on_each_site_what_belongs_there(browse):
+    for host in (MAXI, DEFAULT):
+        expected = names(browse(host).get("/"))
+        browser = browse(host)
+        browser.post("/login", {"username": "admin", "password": "sandbox-admin"})
+        assert names(browser.get("/")) == expected
+        assert "admin" in text(browser.get("/"))
+
+
 def test_studio_shows_nothing_to_learners(browse):
     browser = browse(STUDIO)
     browser.post("/login", SIGN_IN)
