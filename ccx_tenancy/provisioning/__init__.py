@@ -1,7 +1,7 @@
 """Make whole tenants: by one call, or by a document that says how they should be.
 
 It composes the rooms below (rows, values), so that each of them stays ignorant of the others; see
-docs/decisions/0004-provisioning.rst.
+docs/decisions/0004-provisioning-composes-the-rooms.rst.
 """
 
 from ccx_tenancy.provisioning.apply import Applied, Failure, apply_document, plan_document

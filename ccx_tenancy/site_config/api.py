@@ -53,6 +53,7 @@ __all__ = [
     "Review",
     "Revision",
     "check_values",
+    "compare",
     "current_values",
     "discard_draft",
     "draft_of",
@@ -328,13 +329,17 @@ def _only(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
 
 def _stale(site: Site, expected: int, stored: StoredValues, make: Make) -> StaleRevision:
     base = _past(site, expected).values if expected else {}
+    try:
+        yours = _differences(base, make(replace(stored, values=base)))
+    except InvalidValues:  # What shall go was not there yet.
+        yours = []
     return StaleRevision(
         f"The configuration of {site.domain} is at revision {stored.revision} by now, not {expected}: somebody else"
         " published in between. Compare the two differences, then publish on top of the present revision.",
         expected=expected,
         actual=stored.revision,
         theirs=_differences(base, stored.values),
-        yours=_differences(base, make(replace(stored, values=base))),
+        yours=yours,
     )
 
 
@@ -568,6 +573,14 @@ def history(domain: str | Site, *, limit: int | None = None) -> list[Revision]:
 def revision(domain: str | Site, number: int) -> Revision:
     """Return one revision of a site. Raises UnknownRevision."""
     return _shown(_past(site_of(domain), number))
+
+
+def compare(domain: str | Site, old: int, new: int) -> list[Difference]:
+    """Return what differs between two revisions of a site (0: before the first), secrets masked. Raises
+    UnknownRevision."""
+    site = site_of(domain)
+    before, after = (_past(site, number).values if number else {} for number in (old, new))
+    return _differences(before, after)
 
 
 def _past(site: Site, number: int) -> StoredRevision:

@@ -1,0 +1,1 @@
+"""The management commands, thin over the Python API."""
