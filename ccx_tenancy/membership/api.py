@@ -17,13 +17,18 @@ from organizations.models import Organization
 
 from ccx_tenancy.context import TenantContext, current_tenant
 from ccx_tenancy.errors import InvalidInput, UnknownTenant
-from ccx_tenancy.membership.csv_io import ImportLine, ImportReport, export_members, import_members
+from ccx_tenancy.membership.csv_io import (
+    ImportLine,
+    ImportReport,
+    export_members,
+    import_invitations,
+    import_members,
+)
 from ccx_tenancy.membership.invitations import (
     accept_invitation,
     find_invitation,
     invitations_of,
     invite,
-    invite_many,
     resend_invitation,
     revoke_invitation,
 )
@@ -82,10 +87,10 @@ __all__ = [
     "find_organization",
     "has_permission",
     "has_role",
+    "import_invitations",
     "import_members",
     "invitations_of",
     "invite",
-    "invite_many",
     "is_member",
     "is_warm",
     "join",

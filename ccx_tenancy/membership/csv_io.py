@@ -1,7 +1,8 @@
-"""Members as CSV: out, and in again with a dry run and a report that names each bad line.
+"""Members as CSV: out, and in again with a dry run and a report that names each bad line; invitations likewise.
 
-Columns: ``email`` or ``username`` (or both, then they must be one account), ``organization``, ``role`` (learner where
-it is empty or missing) and, if wanted, ``active`` (yes or no). Comma or semicolon, UTF-8 with or without a mark.
+Columns of members: ``email`` or ``username`` (or both, then they must be one account), ``organization``, ``role``
+(learner where it is empty or missing) and, if wanted, ``active`` (yes or no). Of invitations: ``email``,
+``organization``, ``role``. Comma or semicolon, UTF-8 with or without a mark.
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ from organizations.models import Organization
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_tenant
 from ccx_tenancy.errors import InvalidInput, TenancyError, UnknownAccount, UnknownOrganization
+from ccx_tenancy.membership.invitations import invite
 from ccx_tenancy.membership.models import OrganizationMembership
 from ccx_tenancy.membership.roles import LEARNER, rank_of
 from ccx_tenancy.membership.roster import Change, Roster, State
 from ccx_tenancy.tenants.api import fold
 
 COLUMNS = ("email", "username", "organization", "role", "active")
+INVITATION_COLUMNS = ("email", "organization", "role")
+
+#: Called with the number of steps done and of all steps.
+Progress = Callable[[int, int], None]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CHUNK = 2000
 _FLAGS: Mapping[str, bool | None] = {
@@ -37,7 +43,7 @@ _FLAGS: Mapping[str, bool | None] = {
 
 @dataclass(frozen=True, slots=True)
 class ImportLine:
-    """What became of one line: ``status`` is ``added``, ``changed``, ``unchanged`` or ``refused``.
+    """What became of one line: ``status`` is ``added``, ``changed``, ``unchanged``, ``invited`` or ``refused``.
 
     ``line`` counts the lines of the file from 1, the header's; ``message`` says why it was refused, or what changed.
     """
@@ -183,14 +189,15 @@ def import_members(
     dry_run: bool = False,
     apply_good: bool = False,
     only: Callable[[Organization], bool] | None = None,
-    progress: Callable[[], None] | None = None,
+    progress: Progress | None = None,
 ) -> ImportReport:
     """Make the members be as a CSV text says, and return what became of each line.
 
     A line adds a member or gives one that role. A suspended member resumes only where the line says ``active`` yes;
     members that are in no line stay as they are. Lines are judged in their order by the rules for ``by``, each upon
     the ones before. One bad line, and nothing is applied, unless ``apply_good``. ``dry_run`` applies nothing in any
-    case. ``only`` refuses organizations it is not true for as if they did not exist. All is one transaction.
+    case. ``only`` refuses organizations it is not true for as if they did not exist; ``progress`` is told how far it
+    is. All is one transaction.
 
     Raises InvalidInput where the text as a whole cannot be read.
     """
@@ -202,10 +209,10 @@ def import_members(
         wanted = list(_resolved(lines, only, results))
         rosters = _rosters(wanted, by)
         seen: set[tuple[Any, int]] = set()
-        for one in wanted:
+        for done, one in enumerate(wanted, start=1):
             results[one.line.number] = _judged(one, rosters[one.organization.pk], seen)
             if progress is not None:
-                progress()
+                progress(done, len(wanted))
         refused = any(line.status == "refused" for line in results.values())
         applied = not dry_run and (apply_good or not refused)
         if applied:
@@ -313,3 +320,53 @@ def _result(line: CsvLine, status: str, message: str, role: str = "") -> ImportL
     return ImportLine(
         line.number, status, account, cells.get("organization", ""), role or cells.get("role", ""), message
     )
+
+
+# Invitations
+
+
+def import_invitations(
+    source: str | bytes,
+    *,
+    invited_by: AbstractBaseUser | None = None,
+    dry_run: bool = False,
+    apply_good: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Invite as a CSV text says, and return what became of each line.
+
+    All lines are tried first, and nothing is kept of that. One bad line, and nobody is invited, unless ``apply_good``.
+    Then each invitation is a transaction of its own, whose mail is out before the next begins. Raises InvalidInput
+    where the text as a whole cannot be read.
+    """
+    lines = read_csv(source, required=("email", "organization"), allowed=INVITATION_COLUMNS)
+    steps = len(lines) * (1 if dry_run else 2)
+    with transaction.atomic():
+        tried = _invited(lines, invited_by, progress, 0, steps)
+        transaction.set_rollback(True)
+    refused = {line.number: result for line, result in zip(lines, tried, strict=True) if result.status == "refused"}
+    if dry_run or (refused and not apply_good):
+        return ImportReport(tuple(tried), False)
+    good = [line for line in lines if line.number not in refused]
+    done = {result.line: result for result in _invited(good, invited_by, progress, len(lines) + len(refused), steps)}
+    ordered = tuple(done.get(line.number) or refused[line.number] for line in lines)
+    return ImportReport(ordered, any(line.status == "invited" for line in ordered))
+
+
+def _invited(
+    lines: Sequence[CsvLine], by: AbstractBaseUser | None, progress: Progress | None, before: int, steps: int
+) -> list[ImportLine]:
+    results = []
+    for done, line in enumerate(lines, start=before + 1):
+        role = line.cells.get("role", "").lower() or LEARNER
+        try:
+            if line.problem:
+                raise InvalidInput(f"The line is not whole: {line.problem}.")
+            with transaction.atomic():
+                invite(line.cells["email"], line.cells["organization"], role, invited_by=by)
+            results.append(_result(line, "invited", "", role))
+        except TenancyError as error:
+            results.append(_result(line, "refused", str(error), role))
+        if progress is not None:
+            progress(done, steps)
+    return results

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -37,7 +36,6 @@ from ccx_tenancy.errors import (
     InvalidState,
     InvitationClosed,
     NotAllowed,
-    TenancyError,
     UnknownInvitation,
     WrongRecipient,
 )
@@ -339,39 +337,3 @@ def _send(invitation: OrganizationInvitation, tenant: TenantContext | None) -> N
     OrganizationInvitation.objects.filter(pk=invitation.pk, token_hash=invitation.token_hash).update(
         sent=invitation.sent
     )
-
-
-# Many at once
-
-
-def invite_many(
-    lines: Iterable[tuple[str, str, str]],
-    *,
-    invited_by: AbstractBaseUser | None,
-    dry_run: bool = False,
-    progress: Callable[[], None] | None = None,
-) -> list[tuple[OrganizationInvitation | None, TenancyError | None]]:
-    """Invite many: ``(email, organization, role)`` each. Return for each what became of it.
-
-    Every invitation is a transaction of its own, and its mail is out before the next begins; ``progress`` is called
-    after each. With ``dry_run`` all are tried, one upon the other, and none is kept or sent.
-    """
-    results: list[tuple[OrganizationInvitation | None, TenancyError | None]] = []
-
-    def run() -> None:
-        for email, organization, role in lines:
-            try:
-                with transaction.atomic():
-                    results.append((invite(email, organization, role, invited_by=invited_by), None))
-            except TenancyError as error:
-                results.append((None, error))
-            if progress is not None:
-                progress()
-
-    if not dry_run:
-        run()
-        return results
-    with transaction.atomic():
-        run()
-        transaction.set_rollback(True)
-    return results

@@ -192,10 +192,10 @@ def test_no_cell_of_an_export_is_a_formula_and_it_is_read_as_it_was(people, mark
 def test_a_thousand_lines_are_looked_up_and_written_in_few_queries(acme, db):
     User.objects.bulk_create([User(username=f"u{n}", email=f"u{n}@example.com") for n in range(1000)])
     text = "email,organization\n" + "".join(f"u{n}@example.com,AcmeX\n" for n in range(1000))
-    ticks: list[None] = []
+    ticks: list[tuple[int, int]] = []
     with CaptureQueriesContext(connection) as dry:
-        membership.import_members(text, dry_run=True, progress=lambda: ticks.append(None))
-    assert len(ticks) == 1000
+        membership.import_members(text, dry_run=True, progress=lambda *step: ticks.append(step))
+    assert ticks == [(step, 1000) for step in range(1, 1001)]
     assert len(dry) < 15
     with CaptureQueriesContext(connection) as wet:
         assert membership.import_members(text).applied

@@ -344,20 +344,50 @@ def test_every_step_is_in_the_record(acme, admin, make_user):
     ]
 
 
-def test_many_are_invited_each_for_itself_and_a_dry_run_keeps_and_sends_nothing(acme, admin, commits):
-    lines = [
-        ("one@example.com", "AcmeX", "learner"),
-        ("nonsense", "AcmeX", "learner"),
-        ("two@example.com", "AcmeX", "owner"),
-        ("one@example.com", "AcmeX", "learner"),
-        ("three@example.com", "AcmeX", "staff"),
-    ]
-    ticks: list[None] = []
-    for dry_run in (True, False):
-        results = commits(
-            membership.invite_many, lines, invited_by=admin, dry_run=dry_run, progress=lambda: ticks.append(None)
+LINES = """email,organization,role
+one@example.com,AcmeX,learner
+nonsense,AcmeX,
+two@example.com,AcmeX,owner
+ONE@example.com,AcmeX,
+three@example.com,acmex,Staff
+four@example.com
+"""
+
+
+def test_many_are_tried_first_and_nobody_is_invited_where_one_line_is_bad(acme, admin, commits):
+    steps: list[tuple[int, int]] = []
+    for how in ({"dry_run": True}, {}, {"dry_run": True, "apply_good": True}):
+        report = commits(
+            membership.import_invitations, LINES, invited_by=admin, progress=lambda *step: steps.append(step), **how
         )
-        kinds = [type(error).__name__ if error else "invited" for _, error in results]
-        assert kinds == ["invited", "InvalidInput", "NotAllowed", "AlreadyInvited", "invited"]
-        assert len(mail.outbox) == (0 if dry_run else 2)
-    assert len(ticks) == 10
+        assert not report.applied
+        assert [(line.line, line.status) for line in report.lines] == [
+            (2, "invited"),
+            (3, "refused"),
+            (4, "refused"),
+            (5, "refused"),
+            (6, "invited"),
+            (7, "refused"),
+        ]
+    assert [line.message.split(" ")[0] for line in report.refused] == ["'nonsense'", "Nobody", "ONE@example.com", "The"]
+    assert mail.outbox == []
+    assert not OrganizationInvitation.objects.exists()
+    assert steps[:6] == [(step, 6) for step in range(1, 7)]
+
+
+def test_the_good_lines_are_invited_where_that_is_asked(acme, admin, commits):
+    steps: list[tuple[int, int]] = []
+    report = commits(
+        membership.import_invitations,
+        LINES,
+        invited_by=admin,
+        apply_good=True,
+        progress=lambda *step: steps.append(step),
+    )
+    assert report.applied
+    assert (report.count("invited"), report.count("refused")) == (2, 4)
+    assert [message.to for message in mail.outbox] == [["one@example.com"], ["three@example.com"]]
+    assert [one.role for one in membership.invitations_of("AcmeX")] == ["staff", "learner"]
+    assert steps[-1] == (12, 12)
+    with pytest.raises(errors.InvalidInput, match="no column 'email'"):
+        membership.import_invitations("organization\nAcmeX\n")
