@@ -67,6 +67,7 @@ class ReadOnlyAdmin(Base):
     """An admin that shows rows and does nothing else: no adding, changing or deleting, and no actions."""
 
     actions = None
+    change_form_template = "admin/ccx_tenancy/read_only.html"
     show_full_result_count = False
     paginator = BoundedPaginator
     list_per_page = 50
@@ -86,6 +87,15 @@ class ReadOnlyAdmin(Base):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody may."""
         return False
+
+
+def goes_with_another(request: HttpRequest, owner: Base) -> bool:
+    """Whether a platform operator deletes rows of ``owner`` as a part of deleting what they belong to (a Site): on a
+    page that is not one of its own."""
+    match = request.resolver_match
+    own = f"{owner.opts.app_label}_{owner.opts.model_name}_"
+    is_own = match is not None and (match.url_name or "").startswith(own)
+    return not is_own and request.user.is_active and getattr(request.user, "is_superuser", False)
 
 
 def pretty(value: Any) -> SafeString:

@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import condition, require_GET, require_POST
 
-from ccx_tenancy.admin_support import STYLE, Autocomplete, ReadOnlyAdmin, pretty
+from ccx_tenancy.admin_support import STYLE, Autocomplete, ReadOnlyAdmin, goes_with_another, pretty
 from ccx_tenancy.errors import InvalidInput, InvalidValues, NoDraft, StaleRevision, TenancyError, UnknownRevision
 from ccx_tenancy.site_config import api, diff
 from ccx_tenancy.site_config.documents import dump
@@ -102,8 +102,8 @@ class SiteConfigurationAdmin(ConfigurationBase):
     # What is allowed
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody may: a configuration is switched off instead."""
-        return False
+        """Nobody may, but together with the site: a configuration is switched off instead."""
+        return goes_with_another(request, self)
 
     # Addresses
 
@@ -518,6 +518,10 @@ class SiteConfigurationRevisionAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[SiteConfigurationRevision]:
         """Every revision; its values are read only where one is shown."""
         return super().get_queryset(request).select_related("site").defer("site_values")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody may, but together with the site."""
+        return goes_with_another(request, self)
 
     @admin.display(description=_("values"))
     def shown_values(self, row: SiteConfigurationRevision) -> str:

@@ -158,6 +158,7 @@ class DomainForm(RefusalForm):
     class Meta:
         model = TenantDomain
         fields = ("domain", "surface", "is_primary")
+        labels = {"is_primary": _("primary")}
 
     def clean_domain(self) -> Any:
         """Return the domain as it was typed, for the API to name. Raises ValidationError where it is no host name."""
@@ -305,6 +306,7 @@ class OrganizationForm(RefusalForm):
     class Meta:
         model = TenantOrganization
         fields = ("organization",)
+        labels = {"new": _("or a new one (short name)")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Make the form; the organization is optional, since a new one may be named."""

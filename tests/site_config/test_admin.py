@@ -556,6 +556,17 @@ def test_nobody_deletes_a_configuration_or_touches_a_revision(client, row):
     assert client.post(change, {"revision": 7}).status_code == 403
 
 
+def test_a_site_of_no_tenant_is_deleted_with_its_configuration_by_an_operator_alone(client):
+    site = Site.objects.create(domain="plain.example.com", name="plain")
+    api.set_site_values(site, {"PLATFORM_NAME": "Plain"})
+    delete = reverse("admin:sites_site_delete", args=[site.pk])
+    helper = staff("delete_site", "view_site", "delete_siteconfiguration", "delete_siteconfigurationrevision")
+    assert "have permission to delete the following" in helper.get(delete).content.decode()
+    assert helper.post(delete, {"post": "yes"}).status_code == 403
+    assert client.post(delete, {"post": "yes"}).status_code == 302
+    assert not SiteConfiguration.objects.exists()
+
+
 def test_the_schema_is_for_staff_and_may_be_kept(client, row):
     response = client.get(url("schema"))
     assert response.json()["keys"]["PLATFORM_NAME"]["schema"]["type"] == "string"
