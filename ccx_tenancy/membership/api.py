@@ -11,7 +11,6 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db import transaction
 from django.db.models import QuerySet
 from organizations.models import Organization
 
@@ -60,7 +59,7 @@ from ccx_tenancy.membership.roster import (
     with_role,
 )
 from ccx_tenancy.membership.snapshots import NOTHING, is_warm, memberships_of
-from ccx_tenancy.tenants import index
+from ccx_tenancy.tenants import index, revisions
 from ccx_tenancy.tenants.api import Tenant, fold
 
 __all__ = [
@@ -186,7 +185,7 @@ def _change(user: AbstractBaseUser, organization: Organization, change: Change, 
 def _apply(user: AbstractBaseUser, organization: Organization, change: Change, by: Any, actor: Any) -> Roster:
     if getattr(user, "pk", None) is None:
         raise InvalidInput(f"{user!r} is no saved account; a member is one.")
-    with transaction.atomic():
+    with revisions.together():
         roster = Roster(organization, [user], authority=by)
         roster.put(user, change)
         roster.write(actor=actor)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 
 from ccx_tenancy.context import ARCHIVED, SUSPENDED
 from ccx_tenancy.errors import InvalidInput, InvalidValues, TenancyError
@@ -15,6 +15,7 @@ from ccx_tenancy.provisioning.plan import NOTHING, Change, Item, Plan, Planner
 from ccx_tenancy.provisioning.sites import ensure_site, rename_site
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.tenants import api as tenants
+from ccx_tenancy.tenants import revisions
 
 _REASON_LENGTH = 255
 
@@ -106,7 +107,7 @@ def _entries(wanted: Wanted, plan: Plan) -> Iterator[tuple[WantedTenant | Wanted
 
 def _carry_out(entry: WantedTenant | WantedSite, prune: bool, actor: Any, reason: str) -> Item:
     """Change one entry in one transaction, by a plan made in it: somebody may have changed it since the first one."""
-    with transaction.atomic():
+    with revisions.together():
         planner = Planner(prune)
         if isinstance(entry, WantedTenant):
             tenants.lock(entry.key)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db import transaction
-
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.tenants import api as tenants
+from ccx_tenancy.tenants import revisions
 
 __all__ = ["create_tenant"]
 
@@ -32,7 +31,7 @@ def create_tenant(
     Raises InvalidKey, InvalidDomain or InvalidValues for what is not allowed, and TenantExists, DomainTaken or
     OrganizationTaken, by name, for what is not free.
     """
-    with transaction.atomic():
+    with revisions.together():
         tenant = tenants.create_rows(
             key, name=name, domain=domain, organizations=organizations, studio_domain=studio_domain, actor=actor
         )

@@ -43,6 +43,7 @@ from ccx_tenancy.site_config.schema import (
 )
 from ccx_tenancy.site_config.signals import values_published
 from ccx_tenancy.site_config.snapshots import Snapshot, copied, opened, snapshot_of
+from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.api import fold, normalize_host, sites_on, tenant_of_site
 
 __all__ = [
@@ -272,7 +273,7 @@ def _change(
         raise InvalidInput(f"The reason has {len(reason)} characters; allowed are {_REASON_LENGTH}.")
     for attempt in range(_ATTEMPTS):
         try:
-            with transaction.atomic():
+            with revisions.together():
                 stored = _stored(site)
                 if expected is not None and stored.revision != expected:
                     raise _stale(site, expected, stored, make)
@@ -646,7 +647,7 @@ def publish_draft(domain: str | Site, *, actor: Any, reason: str = "", enabled: 
     InvalidValues.
     """
     site = site_of(domain)
-    with transaction.atomic():
+    with revisions.together():
         row = _draft_row(site, actor, lock=True)
         published = _change(
             site,

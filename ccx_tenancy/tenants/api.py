@@ -220,7 +220,7 @@ def archive_tenant(key: str, *, actor: Any = None, reason: str = "") -> Tenant:
 
 
 def _change_state(key: str, action: str, allowed: Sequence[str], state: str, actor: Any, reason: str) -> Tenant:
-    with transaction.atomic():
+    with revisions.together():
         tenant = _locked(key)
         before = tenant.state
         if before == state:
@@ -236,7 +236,7 @@ def _change_state(key: str, action: str, allowed: Sequence[str], state: str, act
 
 def rename_tenant(key: str, name: str, *, actor: Any = None) -> Tenant:
     """Give a tenant another display name. Raises UnknownTenant, or InvalidKey where the name is empty or too long."""
-    with transaction.atomic():
+    with revisions.together():
         tenant = _locked(key)
         before, tenant.name = tenant.name, checked_name(name)
         if before != tenant.name:
@@ -269,7 +269,7 @@ def create_rows(
     """
     checked_key(key)
     wanted = checked_organizations(organizations)
-    with transaction.atomic():
+    with revisions.together():
         if Tenant.objects.filter(key=key).exists():
             raise _exists(key)
         try:
@@ -302,7 +302,8 @@ def add_domain(
         raise InvalidDomain(
             f"The domain {domain!r} has {len(name)} characters; allowed on the LMS surface are {_SITE_DOMAIN_LENGTH}."
         )
-    with transaction.atomic():
+    with revisions.together():
+        _lock(tenant)
         taken = TenantDomain.objects.filter(domain=name).select_related("tenant").first()
         if taken is not None:
             raise _domain_taken(domain, name, taken.tenant.key)
@@ -359,7 +360,8 @@ def _site_for(name: str, tenant: Tenant) -> Site:
 def set_primary(tenant: Tenant, domain: str, *, actor: Any = None) -> TenantDomain:
     """Make one of a tenant's domains the primary of its surface. Raises InvalidDomain where it has no such domain."""
     name = normalize_domain(domain)
-    with transaction.atomic():
+    with revisions.together():
+        _lock(tenant)
         rows = {row.domain: row for row in tenant.domains.select_for_update()}
         row = rows.get(name)
         if row is None or row.surface == "alias":
@@ -381,7 +383,8 @@ def remove_domain(tenant: Tenant, domain: str, *, actor: Any = None) -> None:
     """Take a host name from a tenant; its Site stays. Raises InvalidDomain for a domain it has not, and InvalidState
     for the primary LMS domain, which its site configuration belongs to."""
     name = normalize_domain(domain)
-    with transaction.atomic():
+    with revisions.together():
+        _lock(tenant)
         row = tenant.domains.select_for_update().filter(domain=name).first()
         if row is None:
             raise InvalidDomain(f"The tenant {tenant.key!r} has no domain {domain!r}.")
@@ -401,7 +404,8 @@ def add_organization(tenant: Tenant, short_name: str, *, actor: Any = None) -> T
     exists in another case.
     """
     checked_organizations([short_name])
-    with transaction.atomic():
+    with revisions.together():
+        _lock(tenant)
         organization = Organization.objects.filter(short_name__iexact=short_name).order_by("pk").first()
         if organization is not None and organization.short_name != short_name:
             raise OrganizationTaken(
@@ -432,7 +436,8 @@ def add_organization(tenant: Tenant, short_name: str, *, actor: Any = None) -> T
 
 def remove_organization(tenant: Tenant, short_name: str, *, actor: Any = None) -> None:
     """Take an organization from a tenant: it becomes the platform's own. Raises InvalidKey where it has no such."""
-    with transaction.atomic():
+    with revisions.together():
+        _lock(tenant)
         link = tenant.tenant_organizations.select_for_update().filter(folded=fold(short_name)).first()
         if link is None:
             raise InvalidKey(f"The tenant {tenant.key!r} has no organization {short_name!r}.")
@@ -480,6 +485,11 @@ def checked_organizations(short_names: Iterable[str]) -> list[str]:
         if twin != name:
             raise InvalidKey(f"The organizations {twin!r} and {name!r} differ only in case; one of them is allowed.")
     return list(wanted.values())
+
+
+def _lock(tenant: Tenant) -> None:
+    """Let the changes of one tenant come one after the other."""
+    Tenant.objects.select_for_update().filter(pk=tenant.pk).values_list("pk").first()
 
 
 def _locked(key: str) -> Tenant:

@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
@@ -98,7 +99,7 @@ class _Pending:
         self.hooks: list[Callable[[], None]] = []
         self.view = View()
 
-    def note(self, names: tuple[str, ...]) -> None:
+    def note(self, names: Iterable[str]) -> None:
         def committed() -> None:
             # A test may run the hooks while its transaction goes on: nothing is committed then.
             if not connections[self.using].in_atomic_block:
@@ -124,6 +125,7 @@ class _Pending:
 
 class _Local(threading.local):
     pending: _Pending | None = None
+    collected: set[str] | None = None
 
 
 _local = _Local()
@@ -190,19 +192,49 @@ def _refresh() -> None:
 def bump(*names: str) -> None:
     """Say that something changed under those names: part of the change's transaction, undone with it.
 
-    Names are taken in sorted order, after the caller's own locks, so that two writers cannot wait for each other.
+    The rows are locked until the transaction ends. A change that takes locks of its own does so within
+    :func:`together`, so that these come last.
     """
-    from ccx_tenancy.tenants.models import Revision
-
-    using = router.db_for_write(Revision)
-    wanted = tuple(sorted(set(names)))
+    using = _write_alias()
     with transaction.atomic(using=using):
-        for name in wanted:
-            _increment(name, using)
+        if _local.collected is None:
+            _increment_all(names, using)
+        else:
+            _local.collected.update(names)
         pending = _local.pending
         if pending is None or pending.using != using or not pending.is_open():
             pending = _local.pending = _Pending(using)
-        pending.note(wanted)
+        pending.note(names)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """One transaction, whose bumps come at its end and in one order: two writers cannot wait for each other.
+
+    The thread itself sees what it has changed at once. Inside another ``together`` it is a savepoint of that one.
+    """
+    using = _write_alias()
+    with transaction.atomic(using=using):
+        if _local.collected is not None:
+            yield
+            return
+        _local.collected = set()
+        try:
+            yield
+            _increment_all(_local.collected, using)
+        finally:
+            _local.collected = None
+
+
+def _write_alias() -> str:
+    from ccx_tenancy.tenants.models import Revision
+
+    return router.db_for_write(Revision)
+
+
+def _increment_all(names: Iterable[str], using: str) -> None:
+    for name in sorted(set(names)):
+        _increment(name, using)
 
 
 def _increment(name: str, using: str) -> None:

@@ -218,3 +218,26 @@ def test_the_index_is_one_object_until_something_changes(tenants):
     assert index() is first
     api.suspend_tenant("maxi-academy")
     assert index() is not first
+
+
+def test_bumps_of_one_change_come_at_its_end_and_in_order(tenants):
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as queries, revisions.together():
+        revisions.bump("b", "a")
+        with revisions.together():
+            revisions.bump("b")
+        assert revisions.view().number("b") > 0
+    written = [query["sql"] for query in queries if "revision" in query["sql"] and "SAVEPOINT" not in query["sql"]]
+    assert next("'a'" in sql for sql in written if "UPDATE" in sql)
+    assert set(Revision.objects.values_list("name", flat=True)) >= {"a", "b"}
+
+
+def test_a_change_that_fails_bumps_nothing_and_the_next_one_does(committed_tenants):
+    before = dict(Revision.objects.values_list("name", "number"))
+    with pytest.raises(RolledBack), revisions.together():
+        revisions.bump(revisions.TENANTS)
+        raise RolledBack
+    assert dict(Revision.objects.values_list("name", "number")) == before
+    revisions.bump(revisions.TENANTS)
+    assert Revision.objects.get(name=revisions.TENANTS).number == before[revisions.TENANTS] + 1
