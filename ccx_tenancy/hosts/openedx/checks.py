@@ -1,10 +1,11 @@
 """System checks: the plug-in is installed in an Open edX host, but is it effective?
 
 What the host's plug-in mechanism adds can be undone by a settings module that runs after it. Each check says what was
-found and what to do; all are errors, because a wall that does not stand is worse than a service that does not start.
+found and what to do. Most are errors, because a wall that does not stand is worse than a service that does not start.
 
 E101: an app of ours is not installed. E102: a middleware of ours is missing. E103: an anchor is missing.
-E104: the order is wrong. E105: ``CCX_TENANCY["SURFACE"]`` is that of the other service.
+E104: the order is wrong. E105: ``CCX_TENANCY["SURFACE"]`` is that of the other service. W101: ``CCX_TENANCY["HOST"]`` is
+not our adapter.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 
 from ccx_tenancy.conf import conf
+from ccx_tenancy.hosts.openedx import OpenEdxHost
 from ccx_tenancy.hosts.openedx.settings import placement
 
 
@@ -49,6 +51,15 @@ def check_plugin(**kwargs: Any) -> list[CheckMessage]:
                 f" surface is {surface!r}.",
                 hint="Remove the key: the plug-in sets it for each service.",
                 id="ccx_tenancy.E105",
+            )
+        )
+    if not isinstance(conf.host, OpenEdxHost):
+        messages.append(
+            Warning(
+                f"CCX_TENANCY['HOST'] is {type(conf.host).__module__}.{type(conf.host).__name__}: the platform's own"
+                " SiteConfiguration table is neither read nor written.",
+                hint=f"Remove the key, or name {placement.HOST!r} or a class that builds on it.",
+                id="ccx_tenancy.W101",
             )
         )
     return messages

@@ -21,7 +21,11 @@ APPS = (
     "ccx_tenancy.tenants",
     "ccx_tenancy.site_config",
     "ccx_tenancy.membership",
+    "ccx_tenancy.hosts.openedx",
 )
+
+#: Our adapter to the platform's tables.
+HOST = "ccx_tenancy.hosts.openedx.OpenEdxHost"
 
 CURRENT_SITE = "django.contrib.sites.middleware.CurrentSiteMiddleware"
 SAFE_SESSION = "openedx.core.djangoapps.safe_sessions.middleware.SafeSessionMiddleware"
@@ -60,7 +64,7 @@ def install(settings: Any) -> None:
     surface = surface_of(settings)
     add_apps(settings.INSTALLED_APPS)
     add_middleware(settings.MIDDLEWARE)
-    settings.CCX_TENANCY = {"SURFACE": surface, **getattr(settings, "CCX_TENANCY", {})}
+    settings.CCX_TENANCY = {"HOST": HOST, "SURFACE": surface, **getattr(settings, "CCX_TENANCY", {})}
 
 
 def surface_of(settings: Any) -> str:

@@ -1,0 +1,56 @@
+"""The app of the adapter: a table of notes on the host's history, the receivers, the patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.apps import AppConfig, apps
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+#: Models of the host by label, and the fields of each that the adapter reads or writes.
+SHAPES: dict[str, tuple[str, ...]] = {
+    "site_configuration.SiteConfiguration": ("site", "enabled", "site_values"),
+    "site_configuration.SiteConfigurationHistory": ("site", "enabled", "site_values", "created"),
+    "student.CourseAccessRole": ("user", "org", "course_id", "role"),
+    "content_libraries.ContentLibrary": ("org", "slug"),
+    "content_libraries.ContentLibraryPermission": ("library", "user", "group", "access_level"),
+}
+
+
+class OpenEdxConfig(AppConfig):
+    """Label ``ccx_openedx``."""
+
+    name = "ccx_tenancy.hosts.openedx"
+    label = "ccx_openedx"
+    verbose_name = _("Tenancy in Open edX")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Check the shape of the host's models and connect the receivers. Raises ImproperlyConfigured where a model is
+        not as we know it."""
+        wrong = list(shape_problems())
+        if wrong:
+            raise ImproperlyConfigured(
+                "ccx_tenancy.hosts.openedx does not know this release of Open edX: "
+                + "; ".join(wrong)
+                + ". Use a release of ccx-tenancy that does. In a project other than Open edX remove the app."
+            )
+        from ccx_tenancy.hosts.openedx import receivers
+
+        receivers.connect()
+
+
+def shape_problems() -> Iterable[str]:
+    """Yield what the host's models lack, a phrase each."""
+    for label, fields in SHAPES.items():
+        try:
+            model = apps.get_model(label)
+        except LookupError:
+            yield f"there is no model {label}"
+            continue
+        for name in fields:
+            try:
+                model._meta.get_field(name)
+            except FieldDoesNotExist:
+                yield f"{label} has no field {name!r}"

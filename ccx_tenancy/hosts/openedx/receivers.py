@@ -1,0 +1,43 @@
+"""Changes of the host's site values, whoever makes them: our API, the host's admin, its commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import crum
+from django.apps import apps
+from django.db.models.signals import post_delete, post_save
+
+from ccx_tenancy.hosts.openedx import notes
+from ccx_tenancy.hosts.openedx.models import RevisionNote
+from ccx_tenancy.site_config.freshness import bump_site
+
+
+def connect() -> None:
+    """Listen to the host's two models. Doing it twice connects once."""
+    configuration = apps.get_model("site_configuration.SiteConfiguration")
+    history = apps.get_model("site_configuration.SiteConfigurationHistory")
+    post_save.connect(bump, sender=configuration, dispatch_uid="ccx_tenancy.openedx.saved")
+    post_delete.connect(bump, sender=configuration, dispatch_uid="ccx_tenancy.openedx.deleted")
+    post_save.connect(keep_note, sender=history, dispatch_uid="ccx_tenancy.openedx.history")
+
+
+def bump(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    """The values of a site changed: every process reads them again, within ``FRESHNESS_SECONDS``."""
+    bump_site(instance.site_id)
+
+
+def keep_note(sender: Any, instance: Any, created: bool, raw: bool, **kwargs: Any) -> None:
+    """Keep actor and reason of a history row. A save that is not ours has the user of the request as its actor."""
+    if raw or not created:
+        return
+    note = notes.current() or notes.Note(crum.get_current_user(), "")
+    note.history_id = instance.pk
+    actor = note.actor if getattr(note.actor, "pk", None) is not None else None
+    if actor is not None or note.reason:
+        RevisionNote.objects.create(
+            history_id=instance.pk,
+            actor_id=getattr(actor, "pk", None),
+            actor_name=actor.get_username() if actor is not None else "",
+            reason=note.reason[:255],
+        )

@@ -1,0 +1,74 @@
+"""What the host's own tables give a user: course teams, organization roles, teams of v2 libraries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Q, QuerySet
+from opaque_keys import InvalidKeyError
+from opaque_keys.edx.django.models import CourseKeyField
+from opaque_keys.edx.keys import AssetKey, CourseKey, LearningContextKey, UsageKey
+from opaque_keys.edx.locator import LibraryLocatorV2
+
+from ccx_tenancy.ports import DirectRoles
+from ccx_tenancy.tenants.api import owner_of
+
+#: Roles of a course or library team that open Studio; in the LMS every role counts.
+STUDIO_ROLES = ("instructor", "staff", "library_user")
+
+
+def direct_roles(user: Any, surface: str) -> DirectRoles:
+    """Return the keys and organizations on which the user holds a role of the host. Two queries."""
+    rows = _access_roles(user, surface).values_list("org", "course_id")
+    keys: set[str] = set()
+    organizations: set[str] = set()
+    for organization, key in rows:
+        if key:
+            keys.add(str(key))
+        elif organization:
+            organizations.add(organization)
+    libraries = _library_grants(user).values_list("library__org__short_name", "library__slug")
+    keys.update(f"lib:{organization}:{slug}" for organization, slug in libraries)
+    return DirectRoles(keys=frozenset(keys), organizations=frozenset(organizations))
+
+
+def has_direct_role(user: Any, organization: str, key: str, surface: str) -> bool:
+    """Whether the user holds a role of the host on the course or library of ``key``, or, for an organization that no
+    tenant owns, on the organization. One query."""
+    context = context_of(key)
+    if isinstance(context, LibraryLocatorV2):
+        granted = _library_grants(user).filter(library__org__short_name__iexact=context.org, library__slug=context.slug)
+        if granted.exists():
+            return True
+    wanted = Q(pk__in=[])
+    if isinstance(context, CourseKey):
+        wanted |= Q(course_id=context)
+    if owner_of(organization) is None:
+        # No tenant's wall is in question, and a role on the organization is one on all that is in it.
+        wanted |= Q(org__iexact=organization, course_id=CourseKeyField.Empty)
+    return bool(wanted) and _access_roles(user, surface).filter(wanted).exists()
+
+
+def context_of(key: str) -> Any:
+    """Return the key of the course or library that a key of any kind lies in, or None for what is no key."""
+    for kind in (LearningContextKey, UsageKey, AssetKey):
+        try:
+            found = kind.from_string(key)
+        except InvalidKeyError:
+            continue
+        if isinstance(found, LearningContextKey):
+            return found
+        return getattr(found, "context_key", None) or getattr(found, "course_key", None)
+    return None
+
+
+def _access_roles(user: Any, surface: str) -> QuerySet[Any]:
+    rows: QuerySet[Any] = apps.get_model("student.CourseAccessRole").objects.filter(user_id=user.pk)
+    return rows.filter(role__in=STUDIO_ROLES) if surface == "studio" else rows
+
+
+def _library_grants(user: Any) -> QuerySet[Any]:
+    grants: Any = apps.get_model("content_libraries.ContentLibraryPermission").objects
+    found: QuerySet[Any] = grants.filter(Q(user_id=user.pk) | Q(group__user=user.pk))
+    return found

@@ -1,0 +1,1 @@
+"""A stand-in for the host's app ``content_libraries``."""
