@@ -33,6 +33,11 @@ INSTALLED_APPS = [
     "ccx_tenancy.tenants",
     "ccx_tenancy.site_config",
     "ccx_tenancy.membership",
+    # The adapter to Open edX, on stand-ins of the host's apps.
+    "tests.hosts.openedx.standin.site_configuration",
+    "tests.hosts.openedx.standin.student",
+    "tests.hosts.openedx.standin.content_libraries",
+    "ccx_tenancy.hosts.openedx",
 ]
 
 MIDDLEWARE = [

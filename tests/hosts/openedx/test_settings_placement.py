@@ -129,7 +129,11 @@ def ids():
 def installed(name="lms"):
     settings = service(name)
     common.plugin_settings(settings)
-    return {"ROOT_URLCONF": settings.ROOT_URLCONF, "MIDDLEWARE": settings.MIDDLEWARE, "CCX_TENANCY": {}}
+    return {
+        "ROOT_URLCONF": settings.ROOT_URLCONF,
+        "MIDDLEWARE": settings.MIDDLEWARE,
+        "CCX_TENANCY": settings.CCX_TENANCY,
+    }
 
 
 def test_the_check_is_silent_outside_of_open_edx():
@@ -160,8 +164,13 @@ def test_the_check_sees_a_wrong_order():
 
 
 def test_the_check_sees_the_surface_of_the_other_service():
-    with override_settings(**{**installed("cms"), "CCX_TENANCY": {"SURFACE": "lms"}}):
+    with override_settings(**{**installed("cms"), "CCX_TENANCY": {"HOST": placement.HOST, "SURFACE": "lms"}}):
         assert ids() == ["ccx_tenancy.E105"]
+
+
+def test_the_check_warns_where_another_adapter_answers_for_the_platform():
+    with override_settings(**{**installed(), "CCX_TENANCY": {}}):
+        assert ids() == ["ccx_tenancy.W101"]
 
 
 def test_the_check_sees_an_app_that_is_not_installed():
