@@ -26,8 +26,8 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import IO, Any
 
-BASE = Path(__file__).resolve().parent
-SEED = BASE / "seed"
+from sandbox.paths import BASE, SEED
+
 _START_SECONDS = 120
 _STOP_SECONDS = 15
 _THREADS = 8
@@ -338,6 +338,35 @@ def _studio(courses: Iterable[Mapping[str, Any]]) -> list[str]:
     return [word for one in courses for word in (one["name"], one["key"])]
 
 
+def check_invitation(seed: Seed, port: int, report: Report) -> None:
+    """Invite a member of the second tenant to the first, find the mail in the outbox, follow its link and accept."""
+    if len(seed.tenants) < 2:
+        return
+    tenant, other = seed.tenants[:2]
+    (host, *_), (organization, *_) = _domains(tenant, "lms"), tenant["organizations"]
+    owner, guest = Browser(port, host), Browser(port, host)
+    account = seed.member(other, "learner")
+    owner.sign_in(seed.member(tenant, "owner"))
+    report.page(f"{host}/members", owner.get("/members"), shows=[organization, seed.member(tenant, "learner")["email"]])
+    offer = {"email": account["email"], "organization": organization, "role": "learner"}
+    report.page(f"{host}/members (invite)", owner.submit("/members", offer), status=302, location="/members")
+    report.page(f"{host}/members (invited)", owner.get("/members"), shows=[account["email"]])
+
+    operator = Browser(port, "localhost")
+    operator.sign_in(seed.superuser())
+    outbox = operator.get("/outbox/")
+    link = re.search(rf'href="http://{re.escape(host)}:{port}(/tenancy/invitations/[^"]+)"', outbox.text)
+    report.page("localhost/outbox/", outbox, shows=[account["email"], platform_name(tenant["configuration"])])
+    if link is None:
+        report.fact("the link in the mail", ["there is none to this site and port"])
+        return
+    report.page(f"{host}/tenancy/invitations/", guest.get(link[1]), shows=[organization, account["email"]])
+    accepted = guest.submit(link[1], {"password": account["password"]})
+    report.page(f"{host}/tenancy/invitations/ (accept)", accepted, status=302, location="/")
+    report.page(f"{host}/ (a new member)", guest.get("/"), shows=[account["username"], 'role="status"'])
+    report.page(f"{host}/tenancy/invitations/ (again)", guest.get(link[1]), status=410)
+
+
 def check_mixture(seed: Seed, port: int, report: Report) -> None:
     """Ask all sites at the same moment, from many threads: no answer may hold a word of another site."""
     sites = [
@@ -449,6 +478,7 @@ def main(out: IO[str] = sys.stdout) -> int:
             seed = Seed(SEED)
             print(f"The sandbox serves on port {port}, with a database of its own.", file=out, flush=True)
             check_pages(seed, port, report)
+            check_invitation(seed, port, report)
             check_mixture(seed, port, report)
             check_suspension(seed, port, report, sandbox.manage)
             errors = re.findall(r"^Traceback.*", sandbox.log(), re.MULTILINE)

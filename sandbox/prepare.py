@@ -11,6 +11,7 @@ from django.contrib.sites.models import Site
 from django.core.management import call_command
 
 from ccx_tenancy.tenants.api import TenantDomain
+from sandbox.paths import SEED
 from sandbox.surfaces import PLATFORM_HOSTS
 
 
@@ -21,14 +22,14 @@ def prepare(out: TextIO) -> None:
     if site.domain != "localhost":  # Django makes the default site under example.com.
         site.domain = site.name = "localhost"
         site.save()
-    call_command("tenancy", "apply", str(settings.SEED / "tenants.json"), stdout=out)
+    call_command("tenancy", "apply", str(SEED / "tenants.json"), stdout=out)
     call_command("sandbox_seed", stdout=out)
 
 
 def describe(port: int) -> str:
     """Return what a person needs to look around: every address, and every login of the seed file."""
     addresses = [("Address", "What is there"), *_addresses(port)]
-    users = json.loads((settings.SEED / "users.json").read_text(encoding="utf-8"))["users"]
+    users = json.loads((SEED / "users.json").read_text(encoding="utf-8"))["users"]
     logins = [("Login", "Password", "Who that is")]
     for user in users:
         roles = [f"{one['role']} in {one['organization']}" for one in user.get("memberships", ())]
@@ -41,6 +42,7 @@ def _addresses(port: int) -> Iterator[tuple[str, str]]:
     for host, found in PLATFORM_HOSTS.items():
         yield f"http://{host}:{port}/", found.shows
     yield f"http://localhost:{port}/admin/", "the admin"
+    yield f"http://localhost:{port}/outbox/", "the mails that were sent (sign in as a superuser)"
     for row in TenantDomain.objects.select_related("tenant").order_by("tenant__key", "-is_primary", "domain"):
         what = "an alias, which redirects" if row.surface == "alias" else row.get_surface_display()
         state = "" if row.tenant.state == row.tenant.State.ACTIVE else f" ({row.tenant.get_state_display()})"

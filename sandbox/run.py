@@ -51,14 +51,19 @@ def _serve(port: int | None, *, serves: bool) -> int:
     import django
     from django.core.management import CommandError
 
-    django.setup()
-    from sandbox import prepare, server
+    from sandbox import paths, server
 
     try:
-        # The port first: where it is taken nothing is done.
+        # The port first: where it is taken nothing is done, and the settings want to know it.
         with server.bind(port) if serves else nullcontext() as listening:
+            shown = listening.server_port if listening else port or paths.DEFAULT_PORT
+            if listening:
+                paths.VAR.mkdir(parents=True, exist_ok=True)
+                paths.PORT_FILE.write_text(str(shown), encoding="utf-8")
+            django.setup()
+            from sandbox import prepare
+
             prepare.prepare(sys.stdout)
-            shown = listening.server_port if listening else port or server.PORT
             print(f"\n{prepare.describe(shown)}\n", flush=True)
             if listening:
                 print(f"Serving on {server.HOST}, port {shown}. Ctrl-C stops.", flush=True)

@@ -9,13 +9,14 @@ import sys
 import threading
 from types import FrameType
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.handlers.wsgi import WSGIHandler
 
+from sandbox.paths import DEFAULT_PORT
+
 HOST = "127.0.0.1"
-PORT = 8000
 _TRIED = 50
 
 
@@ -52,17 +53,15 @@ class RequestHandler(WSGIRequestHandler):
 def bind(port: int | None) -> Server:
     """Return a server that listens: on ``port`` (0: any that is free), or on the first free one from 8000 on.
 
-    Raises PortTaken where ``port`` is taken, or none of 50 is free.
+    It needs no Django yet. Raises PortTaken where ``port`` is taken, or none of 50 is free.
     """
-    # Static files come before everything else, so they need no tenant.
-    application = StaticFilesHandler(WSGIHandler())
-    for candidate in range(PORT, PORT + _TRIED) if port is None else (port,):
+    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _TRIED) if port is None else (port,):
         try:
-            return make_server(HOST, candidate, application, Server, RequestHandler)
+            return Server((HOST, candidate), RequestHandler)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-    wanted = f"The ports {PORT} to {PORT + _TRIED - 1} are" if port is None else f"The port {port} is"
+    wanted = f"The ports {DEFAULT_PORT} to {DEFAULT_PORT + _TRIED - 1} are" if port is None else f"The port {port} is"
     raise PortTaken(f"{wanted} taken by another program on {HOST}; choose one with --port (0: any that is free).")
 
 
@@ -75,4 +74,6 @@ def serve(server: Server) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    # Static files come before everything else, so they need no tenant.
+    server.set_app(StaticFilesHandler(WSGIHandler()))
     server.serve_forever(poll_interval=0.1)

@@ -3,13 +3,9 @@
 Everything that it writes lies in one folder: ``sandbox/var``, or the one that ``SANDBOX_VAR`` names.
 """
 
-import os
 import secrets
-from pathlib import Path
 
-BASE = Path(__file__).resolve().parent
-VAR = Path(os.environ.get("SANDBOX_VAR") or BASE / "var").resolve()
-SEED = BASE / "seed"
+from sandbox.paths import BASE, DEFAULT_PORT, PORT_FILE, VAR
 
 
 def _secret_key() -> str:
@@ -20,6 +16,11 @@ def _secret_key() -> str:
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(50), encoding="utf-8")
     return file.read_text(encoding="utf-8")
+
+
+def _port() -> int:
+    """Return the port of the server that runs or ran last; ``run.py`` writes it."""
+    return int(PORT_FILE.read_text(encoding="utf-8")) if PORT_FILE.exists() else DEFAULT_PORT
 
 
 SECRET_KEY = _secret_key()
@@ -49,6 +50,8 @@ INSTALLED_APPS = [
     "sandbox.courses",
     "sandbox.accounts",
     "sandbox.lms",
+    "sandbox.members",
+    "sandbox.outbox",
     "sandbox.studio",
 ]
 
@@ -111,8 +114,9 @@ DATABASES = {
     }
 }
 
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = VAR / "outbox"
+# Kept for the page /outbox/ of the default site.
+EMAIL_BACKEND = "sandbox.outbox.backend.EmailBackend"
+DEFAULT_FROM_EMAIL = "sandbox@example.com"
 
 # No broker: a task runs where it is published.
 CELERY_TASK_ALWAYS_EAGER = True
@@ -125,4 +129,5 @@ CCX_TENANCY: dict[str, object] = {
     "DEFAULT_SITE_LOGIN": "members",
     # Who makes an account on a tenant's site becomes a learner there, unless the site says otherwise.
     "JOIN_POLICY": "open",
+    "INVITATION_URL": f"http://{{domain}}:{_port()}/tenancy/invitations/{{token}}/",
 }

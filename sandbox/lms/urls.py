@@ -9,5 +9,6 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("courses/<course_key:key>/about", views.course_about, name="course_about"),
     path("", include("sandbox.accounts.urls")),
+    path("", include("sandbox.members.urls")),
     path("__tenancy/", include("ccx_tenancy.site_config.urls")),
 ]

@@ -9,6 +9,7 @@ from opaque_keys.edx.keys import CourseKey
 from ccx_tenancy.site_config import helpers
 from sandbox.accounts.views import allows_registration, is_combined
 from sandbox.courses.catalogue import lms_courses
+from sandbox.members.views import managed_organizations
 
 # The values that these pages read, for the table at the foot of the home page.
 READ = (
@@ -30,6 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "courses": lms_courses(request.user),
         "description": helpers.get_value("PLATFORM_DESCRIPTION", ""),
         "is_combined": is_combined(),
+        "manages_members": bool(managed_organizations(request.user)),
         "allows_registration": allows_registration(),
         "read": [helpers.explain_value(name) for name in READ],
     }

@@ -3,9 +3,9 @@
 import gettext
 import re
 
-from django.conf import settings
+from sandbox.paths import BASE
 
-FOLDER = settings.BASE / "locale" / "es" / "LC_MESSAGES"
+FOLDER = BASE / "locale" / "es" / "LC_MESSAGES"
 USED = re.compile(r"{% translate (?:\"([^\"]+)\"|'([^']+)')|{% blocktranslate[^%]*%}(.*?){% endblocktranslate %}")
 
 
@@ -24,10 +24,10 @@ def test_the_compiled_texts_are_those_of_the_source():
 
 def test_every_text_of_the_pages_is_translated_and_none_is_left_over():
     used = set()
-    for template in settings.BASE.rglob("*.html"):
+    for template in BASE.rglob("*.html"):
         for groups in USED.findall(template.read_text(encoding="utf-8")):
             used.add(re.sub(r"{{ (\w+) }}", r"%(\1)s", next(group for group in groups if group)))
-    for module in settings.BASE.rglob("*.py"):
+    for module in BASE.rglob("*.py"):
         used.update(re.findall(r'\b_\("([^"]+)"\)', module.read_text(encoding="utf-8")))
     texts = written()
     assert used == set(texts)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from ccx_tenancy.errors import TenancyError
 from sandbox.courses.seeding import load_courses, load_users
+from sandbox.paths import SEED
 
 
 class Command(BaseCommand):
@@ -20,8 +20,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take other files than those of the sandbox."""
-        parser.add_argument("--courses", type=Path, default=settings.SEED / "courses.json", metavar="FILE")
-        parser.add_argument("--users", type=Path, default=settings.SEED / "users.json", metavar="FILE")
+        parser.add_argument("--courses", type=Path, default=SEED / "courses.json", metavar="FILE")
+        parser.add_argument("--users", type=Path, default=SEED / "users.json", metavar="FILE")
 
     def handle(self, *args: Any, courses: Path, users: Path, **options: Any) -> None:
         """Load both, and say what was done. Raises CommandError, exit code 1, for a bad file."""
