@@ -1,0 +1,100 @@
+"""The sandbox in a real browser: one tenant's member, an invitation, its mail, and the other tenant's door."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    """A sandbox of its own on a port that was free."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "DJANGO_"))}
+    log = folder / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, str(ROOT / "sandbox" / "run.py"), "serve", "--port", "0"],
+            env={**environment, "SANDBOX_VAR": str(folder)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            deadline = time.monotonic() + 120
+            while not (found := re.search(r"Serving on 127\.0\.0\.1, port (\d+)\.", log.read_text())):
+                assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            yield int(found[1])
+        finally:
+            server.terminate()
+            assert server.wait(30) == 0
+
+
+def sign_in(page, address, name):
+    page.goto(f"{address}/login")
+    form = page.locator('form[action="/login"]')
+    form.get_by_label(re.compile("Username|Nombre de usuario")).fill(name)
+    form.get_by_label(re.compile("Password|Contraseña")).fill(f"sandbox-{name}")
+    form.get_by_role("button").click()
+
+
+def test_a_member_is_somebody_on_one_tenant_and_nobody_on_the_other(port, new_page):
+    maxi, blue = (f"http://{host}.localhost:{port}" for host in ("maxi-academy", "blue-university"))
+    page = new_page()
+    sign_in(page, maxi, "maxi-learner")
+    page.wait_for_url(f"{maxi}/")
+    assert page.locator("header .who").inner_text() == "maxi-learner"
+    assert page.get_by_role("listitem").count() == 3
+    page.goto(f"{blue}/")
+    assert page.locator("header .who").count() == 0
+    sign_in(page, blue, "maxi-learner")
+    assert page.get_by_role("alert").is_visible()
+    assert page.locator("html").get_attribute("lang") == "es"
+
+
+def test_an_administrator_invites_and_the_link_in_the_outbox_leads_in(port, new_page):
+    maxi, default = f"http://maxi-academy.localhost:{port}", f"http://localhost:{port}"
+    owner, operator, guest = new_page(), new_page(), new_page()
+    sign_in(owner, maxi, "maxi-owner")
+    owner.get_by_role("link", name="Members").click()
+    owner.get_by_label("E-mail address").fill("guest@example.com")
+    owner.get_by_label("Role").select_option("author")
+    owner.get_by_role("button", name="Invite").click()
+    assert owner.get_by_role("status").inner_text() == "guest@example.com is invited."
+
+    sign_in(operator, default, "admin")
+    operator.goto(f"{default}/outbox/")
+    link = operator.get_by_role("link", name="/tenancy/invitations/").first.get_attribute("href")
+
+    guest.goto(link)
+    guest.get_by_label("Username").fill("guest")
+    guest.get_by_label("Password", exact=True).fill("a long secret 1")
+    guest.get_by_label("Password confirmation").fill("a long secret 1")
+    guest.get_by_role("button", name="Accept").click()
+    guest.wait_for_url(f"{maxi}/")
+    assert guest.get_by_role("status").inner_text() == "You are a member of maxi-academy now."
+    assert guest.locator("header .who").inner_text() == "guest"
+    owner.reload()
+    assert "guest@example.com" in owner.get_by_role("table").inner_text()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_the_screen(port, new_page, width, scheme):
+    page = new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    maxi = f"http://maxi-academy.localhost:{port}"
+    studio = f"http://studio.localhost:{port}"
+    seen = [f"{maxi}/", f"{maxi}/login", f"{maxi}/nothing-here", f"http://blue-university.localhost:{port}/"]
+    sign_in(page, studio, "maxi-owner")
+    sign_in(page, maxi, "maxi-owner")
+    for address in [*seen, f"{maxi}/members", f"{studio}/home/"]:
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
