@@ -23,9 +23,11 @@ from ccx_tenancy.context import current_tenant
 from ccx_tenancy.errors import InvalidInput, TenancyError, UnknownAccount, UnknownOrganization
 from ccx_tenancy.membership.invitations import invite
 from ccx_tenancy.membership.models import OrganizationMembership
-from ccx_tenancy.membership.roles import LEARNER, rank_of
+from ccx_tenancy.membership.roles import ADMIN, LEARNER, RANKS, rank_of
 from ccx_tenancy.membership.roster import Change, Roster, State
-from ccx_tenancy.tenants.api import fold
+from ccx_tenancy.membership.snapshots import memberships_of
+from ccx_tenancy.tenants import revisions
+from ccx_tenancy.tenants.api import fold, owner_of
 
 COLUMNS = ("email", "username", "organization", "role", "active")
 INVITATION_COLUMNS = ("email", "organization", "role")
@@ -34,6 +36,7 @@ INVITATION_COLUMNS = ("email", "organization", "role")
 Progress = Callable[[int, int], None]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CHUNK = 2000
+_BATCH = 500
 _FLAGS: Mapping[str, bool | None] = {
     "": None,
     **dict.fromkeys(("yes", "true", "1"), True),
@@ -188,7 +191,6 @@ def import_members(
     by: AbstractBaseUser | None = None,
     dry_run: bool = False,
     apply_good: bool = False,
-    only: Callable[[Organization], bool] | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Make the members be as a CSV text says, and return what became of each line.
@@ -196,8 +198,11 @@ def import_members(
     A line adds a member or gives one that role. A suspended member resumes only where the line says ``active`` yes;
     members that are in no line stay as they are. Lines are judged in their order by the rules for ``by``, each upon
     the ones before. One bad line, and nothing is applied, unless ``apply_good``. ``dry_run`` applies nothing in any
-    case. ``only`` refuses organizations it is not true for as if they did not exist; ``progress`` is told how far it
-    is. All is one transaction.
+    case. ``progress`` is told how far it is. All is one transaction.
+
+    Who is no platform operator finds only what is theirs: the organizations of which they are a member, and accounts
+    that are members of the tenants which they administrate. Anything else is answered as if it did not exist; other
+    people are invited.
 
     Raises InvalidInput where the text as a whole cannot be read.
     """
@@ -205,8 +210,8 @@ def import_members(
     if lines and not {"email", "username"} & set(lines[0].cells):
         raise InvalidInput("The header has neither the column 'email' nor 'username'.")
     results: dict[int, ImportLine] = {}
-    with transaction.atomic():
-        wanted = list(_resolved(lines, only, results))
+    with revisions.together():
+        wanted = list(_resolved(lines, by, results))
         rosters = _rosters(wanted, by)
         seen: set[tuple[Any, int]] = set()
         for done, one in enumerate(wanted, start=1):
@@ -223,21 +228,42 @@ def import_members(
 
 
 def _resolved(
-    lines: Sequence[CsvLine], only: Callable[[Organization], bool] | None, results: dict[int, ImportLine]
+    lines: Sequence[CsvLine], by: AbstractBaseUser | None, results: dict[int, ImportLine]
 ) -> Iterator[_Wanted]:
     names = {fold(line.cells.get("organization", "")) for line in lines}
+    is_limited = by is not None and not getattr(by, "is_superuser", False)
+    if is_limited and by is not None:
+        names &= set(memberships_of(by.pk))
     organizations = {
         fold(found.short_name): found
         for found in Organization.objects.all().iterator(chunk_size=_CHUNK)
-        if fold(found.short_name) in names and (only is None or only(found))
+        if fold(found.short_name) in names
     }
     asked = [line.cells[name] for line in lines for name in ("email", "username") if line.cells.get(name)]
     accounts = conf.account_policy.find_many(asked, current_tenant())
+    if is_limited and by is not None:
+        accounts = _within_reach(by, accounts)
     for line in lines:
         try:
             yield _resolve(line, organizations, accounts)
         except TenancyError as error:
             results[line.number] = _result(line, "refused", str(error))
+
+
+def _within_reach(by: AbstractBaseUser, accounts: Mapping[str, AbstractBaseUser]) -> dict[str, AbstractBaseUser]:
+    """Return those accounts that are members of a tenant which ``by`` administrates."""
+    administrated = [name for name, rank in memberships_of(by.pk).items() if rank >= RANKS[ADMIN]]
+    organizations: set[str] = set()
+    for name in administrated:
+        tenant = owner_of(name)
+        organizations |= {fold(one) for one in tenant.organizations} if tenant is not None else {name}
+    known: set[int] = set()
+    numbers = sorted({user.pk for user in accounts.values()})
+    for start in range(0, len(numbers), _BATCH):
+        rows = OrganizationMembership.objects.filter(user_id__in=numbers[start : start + _BATCH])
+        pairs = rows.values_list("user_id", "organization__short_name")
+        known |= {user_id for user_id, name in pairs if fold(name) in organizations}
+    return {identifier: user for identifier, user in accounts.items() if user.pk in known}
 
 
 def _resolve(

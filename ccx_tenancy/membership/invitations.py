@@ -43,6 +43,7 @@ from ccx_tenancy.membership.models import OrganizationInvitation, OrganizationMe
 from ccx_tenancy.membership.roles import RANKS, check_authority, rank_of
 from ccx_tenancy.membership.roster import Roster, State, authority_in, find_organization
 from ccx_tenancy.membership.site_values import values_of
+from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.api import owner_of
 
 _TOKEN_BYTES = 32
@@ -64,7 +65,7 @@ def invite(
     """
     rank = rank_of(role)
     address = _checked_address(email)
-    with transaction.atomic():
+    with revisions.together():
         found = _locked(find_organization(organization))
         _check_authority(invited_by, found, role, address)
         tenant = owner_of(found.short_name)
@@ -94,7 +95,7 @@ def resend_invitation(
 
     It stands on ``by`` from now on. Raises UnknownInvitation, InvitationClosed, NotAllowed, AlreadyInvited.
     """
-    with transaction.atomic():
+    with revisions.together():
         found = _locked_invitation(invitation)
         _check_authority(by, found.organization, found.role, found.email)
         if found.state not in ("open", "expired"):
@@ -117,7 +118,7 @@ def revoke_invitation(
     invitation: OrganizationInvitation | int, *, by: AbstractBaseUser | None
 ) -> OrganizationInvitation:
     """End an invitation that is not accepted. Raises UnknownInvitation, InvitationClosed, NotAllowed."""
-    with transaction.atomic():
+    with revisions.together():
         found = _locked_invitation(invitation)
         _check_authority(by, found.organization, found.role, found.email)
         if found.state not in ("open", "expired"):
@@ -135,7 +136,7 @@ def accept_invitation(token: str, user: AbstractBaseUser) -> OrganizationMembers
     account has another e-mail address; NotAllowed where the inviter may no longer give that role, or the member is
     suspended. Of many at the same moment one is accepted.
     """
-    with transaction.atomic():
+    with revisions.together():
         found = _locked_invitation(find_invitation(token))
         if found.token_hash != digest(token):
             raise _unknown()  # Sent again at the same moment: another token is good now.

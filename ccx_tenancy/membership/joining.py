@@ -13,7 +13,6 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
 from organizations.models import Organization
 
 from ccx_tenancy.conf import conf
@@ -24,7 +23,7 @@ from ccx_tenancy.membership.models import OrganizationMembership
 from ccx_tenancy.membership.roles import LEARNER
 from ccx_tenancy.membership.roster import Roster, State
 from ccx_tenancy.membership.site_values import values_of
-from ccx_tenancy.tenants import index
+from ccx_tenancy.tenants import index, revisions
 from ccx_tenancy.tenants.api import Tenant, TenantOrganization, fold, normalize_host, require_tenant
 
 OPEN = "open"
@@ -61,7 +60,7 @@ def join(
         if fold(offered) not in {fold(name) for name in context.organizations}:
             raise JoinRefused(f"The invitation is to {offered}, which is no organization of {context.key!r}.")
         return accept_invitation(invitation, user)
-    with transaction.atomic():
+    with revisions.together():
         rules = join_rules(context)
         pending = _check(user, context, rules)
 

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 from organizations.models import Organization
@@ -14,6 +13,7 @@ from organizations.models import Organization
 from ccx_tenancy.membership.freshness import bump_organizations, bump_users
 from ccx_tenancy.membership.models import OrganizationMembership
 from ccx_tenancy.membership.roster import Roster, State
+from ccx_tenancy.tenants import revisions
 
 _CHANGED = "_ccx_membership_changed"
 
@@ -33,8 +33,8 @@ def begin_pending(
     if raw or created or unrelated or not getattr(instance, "is_active", False):
         return
     waiting = OrganizationMembership.objects.filter(user_id=instance.pk, pending=True).select_related("organization")
-    for row in waiting.order_by("organization_id"):
-        with transaction.atomic():
+    with revisions.together():
+        for row in waiting.order_by("organization_id"):
             roster = Roster(row.organization, [instance], authority=None)
             roster.put(instance, _begun)
             roster.write(actor=instance)
