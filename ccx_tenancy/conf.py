@@ -61,6 +61,12 @@ KEYS: Mapping[str, Key] = {
         "The surface of a host name that no tenant names: 'lms' or 'studio'. Each service of a platform sets its own.",
         _one_of("lms", "studio"),
     ),
+    "HOST_PATCHES_OFF": Key(
+        (list, tuple),
+        (),
+        "Names of our patches of the Open edX host that are not installed (ccx_tenancy.hosts.openedx.patches).",
+        _texts,
+    ),
     "FRESHNESS_SECONDS": Key(
         (int, float),
         1.0,
@@ -164,6 +170,11 @@ class Conf:
     def surface(self) -> str:
         """See ``SURFACE``."""
         return cast(str, self._get("SURFACE"))
+
+    @property
+    def host_patches_off(self) -> Sequence[str]:
+        """See ``HOST_PATCHES_OFF``."""
+        return cast(Sequence[str], self._get("HOST_PATCHES_OFF"))
 
     @property
     def freshness_seconds(self) -> float:

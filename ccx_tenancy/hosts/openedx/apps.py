@@ -8,6 +8,8 @@ from django.apps import AppConfig, apps
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from ccx_tenancy.conf import conf
+
 #: Models of the host by label, and the fields of each that the adapter reads or writes.
 SHAPES: dict[str, tuple[str, ...]] = {
     "site_configuration.SiteConfiguration": ("site", "enabled", "site_values"),
@@ -27,8 +29,10 @@ class OpenEdxConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Check the shape of the host's models and connect the receivers. Raises ImproperlyConfigured where a model is
-        not as we know it."""
+        """Check the shape of the host's models, connect the receivers and install the patches.
+
+        Raises ImproperlyConfigured where the host is not as we know it.
+        """
         wrong = list(shape_problems())
         if wrong:
             raise ImproperlyConfigured(
@@ -36,9 +40,11 @@ class OpenEdxConfig(AppConfig):
                 + "; ".join(wrong)
                 + ". Use a release of ccx-tenancy that does. In a project other than Open edX remove the app."
             )
-        from ccx_tenancy.hosts.openedx import receivers
+        from ccx_tenancy.hosts.openedx import OpenEdxHost, patches, receivers
 
         receivers.connect()
+        if isinstance(conf.host, OpenEdxHost):
+            patches.install()
 
 
 def shape_problems() -> Iterable[str]:

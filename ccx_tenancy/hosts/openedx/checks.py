@@ -4,8 +4,8 @@ What the host's plug-in mechanism adds can be undone by a settings module that r
 found and what to do. Most are errors, because a wall that does not stand is worse than a service that does not start.
 
 E101: an app of ours is not installed. E102: a middleware of ours is missing. E103: an anchor is missing.
-E104: the order is wrong. E105: ``CCX_TENANCY["SURFACE"]`` is that of the other service. W101: ``CCX_TENANCY["HOST"]`` is
-not our adapter.
+E104: the order is wrong. E105: ``CCX_TENANCY["SURFACE"]`` is that of the other service.
+W101: ``CCX_TENANCY["HOST"]`` is not our adapter. W102: a patch of the host is switched off.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
 from ccx_tenancy.conf import conf
-from ccx_tenancy.hosts.openedx import OpenEdxHost
+from ccx_tenancy.hosts.openedx import OpenEdxHost, patches
 from ccx_tenancy.hosts.openedx.settings import placement
 
 
@@ -62,4 +62,13 @@ def check_plugin(**kwargs: Any) -> list[CheckMessage]:
                 id="ccx_tenancy.W101",
             )
         )
+    messages += [
+        Warning(
+            f"The patch {name!r} is switched off (CCX_TENANCY['HOST_PATCHES_OFF']).",
+            hint=patches.PATCHES[name].without,
+            id="ccx_tenancy.W102",
+        )
+        for name in patches.PATCHES
+        if name in conf.host_patches_off
+    ]
     return messages

@@ -1,0 +1,223 @@
+"""Where the host has no door: functions of the host that we replace while it runs, all of them on this page.
+
+Each patch has a name, by which ``CCX_TENANCY["HOST_PATCHES_OFF"]`` leaves it out, and a self-test: before anything is
+replaced, the target must be there with the parameters we know. Where it is not, the host does not start, and the error
+says what was found and how to go on without the patch.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+
+from ccx_tenancy.conf import conf
+from ccx_tenancy.context import current_scope
+from ccx_tenancy.hosts.openedx.sites import site_of
+from ccx_tenancy.site_config import org_values, secrets
+from ccx_tenancy.site_config.snapshots import copied, snapshot_of
+
+logger = logging.getLogger(__name__)
+
+#: Where the host's helpers of site values live.
+HELPERS = "openedx.core.djangoapps.site_configuration.helpers"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A function to replace: ``name`` in ``owner``, the ``parameters`` it must have, and what ``make`` puts in its
+    place, given the original."""
+
+    owner: Any
+    name: str
+    parameters: tuple[str, ...]
+    make: Callable[[Any], Any]
+    is_classmethod: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.owner.__module__ + '.' if inspect.isclass(self.owner) else ''}{self.owner.__name__}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What is replaced together, why, and what it is like ``without``."""
+
+    targets: Callable[[], list[Target]]
+    why: str
+    without: str
+
+
+def install(wanted: Mapping[str, Patch] | None = None) -> None:
+    """Install every patch that is not switched off. Doing it twice installs once.
+
+    Raises ImproperlyConfigured, and replaces nothing, where a target has not the shape we know or a name switched off
+    is none of ours.
+    """
+    wanted = PATCHES if wanted is None else wanted
+    unknown = [name for name in conf.host_patches_off if name not in wanted]
+    if unknown:
+        raise ImproperlyConfigured(
+            f"CCX_TENANCY['HOST_PATCHES_OFF'] names {', '.join(map(repr, unknown))}; known are"
+            f" {', '.join(map(repr, wanted))}."
+        )
+    targets = [
+        target for name in wanted if name not in conf.host_patches_off for target in _checked(name, wanted[name])
+    ]
+    for target in targets:
+        original = inspect.getattr_static(target.owner, target.name)
+        function = original.__func__ if target.is_classmethod else original
+        if hasattr(function, "_ccx_tenancy_original"):
+            continue
+        made = functools.wraps(function)(target.make(function))
+        made._ccx_tenancy_original = original
+        setattr(target.owner, target.name, classmethod(made) if target.is_classmethod else made)
+
+
+def remove() -> None:
+    """Put the host's own functions back. For tests."""
+    for patch in PATCHES.values():
+        for target in patch.targets():
+            found = inspect.getattr_static(target.owner, target.name)
+            original = getattr(getattr(found, "__func__", found), "_ccx_tenancy_original", None)
+            if original is not None:
+                setattr(target.owner, target.name, original)
+
+
+def _checked(name: str, patch: Patch) -> Iterator[Target]:
+    for target in patch.targets():
+        found = _found(target)
+        expected = f"({', '.join(target.parameters)})"
+        if found != expected:
+            raise ImproperlyConfigured(
+                f"The patch {name!r} of ccx_tenancy expects {target} with the parameters {expected} and found {found}:"
+                f" this release of Open edX is not known. Use a release of ccx-tenancy that knows it, or go on without"
+                f" the patch: CCX_TENANCY['HOST_PATCHES_OFF'] = [{name!r}]. {patch.without}"
+            )
+        yield target
+
+
+def _found(target: Target) -> str:
+    try:
+        found = inspect.getattr_static(target.owner, target.name)
+    except AttributeError:
+        return "nothing of that name"
+    if isinstance(found, classmethod) != target.is_classmethod:
+        return "a method of another kind"
+    names = list(inspect.signature(found.__func__ if target.is_classmethod else found).parameters)
+    return f"({', '.join(names)})"
+
+
+# The values of an organization
+
+
+def _org_values() -> list[Target]:
+    model: Any = apps.get_model("site_configuration.SiteConfiguration")
+    return [
+        Target(model, "get_value_for_org", ("cls", "org", "name", "default"), _make_value_for_org, is_classmethod=True),
+        Target(model, "get_all_orgs", ("cls",), _make_all_orgs, is_classmethod=True),
+        Target(model, "has_org", ("cls", "org"), _make_has_org, is_classmethod=True),
+    ]
+
+
+def _site_speaking_for(org: str) -> int | None:
+    """Return the site that speaks for an organization. The platform's own are told apart by case, as the host does."""
+    site_id, spelling = org_values.speaker_of(org) if isinstance(org, str) else (None, None)
+    return site_id if spelling is None or spelling == org else None
+
+
+def _make_value_for_org(original: Any) -> Any:
+    def get_value_for_org(cls: Any, org: str, name: str, default: Any = None) -> Any:
+        site_id = _site_speaking_for(org)
+        values = snapshot_of(site_id).values if site_id is not None else {}
+        return copied(values[name]) if name in values else default
+
+    return get_value_for_org
+
+
+def _make_all_orgs(original: Any) -> Any:
+    def get_all_orgs(cls: Any) -> set[str]:
+        return org_values.claimed_organizations()
+
+    return get_all_orgs
+
+
+def _make_has_org(original: Any) -> Any:
+    def has_org(cls: Any, org: str) -> bool:
+        return _site_speaking_for(org) is not None
+
+    return has_org
+
+
+# The configuration that is current
+
+
+def _current_configuration() -> list[Target]:
+    return [Target(import_module(HELPERS), "get_current_site_configuration", (), _make_current_configuration)]
+
+
+def _make_current_configuration(original: Any) -> Any:
+    def get_current_site_configuration() -> Any:
+        scope = current_scope()
+        if scope is None or scope.tenant is None or scope.site_id is None:
+            return original()
+        site = site_of(scope.site_id)
+        if scope.preview is not None:
+            model: Any = apps.get_model("site_configuration.SiteConfiguration")
+            return model(site=site, enabled=True, site_values=copied(dict(scope.preview.values)))
+        return getattr(site, "configuration", None)
+
+    return get_current_site_configuration
+
+
+# Secrets
+
+
+def _secrets() -> list[Target]:
+    model: Any = apps.get_model("site_configuration.SiteConfiguration")
+    return [Target(model, "get_value", ("self", "name", "default"), _make_get_value)]
+
+
+def _make_get_value(original: Any) -> Any:
+    def get_value(self: Any, name: str, default: Any = None) -> Any:
+        value = original(self, name, default)
+        if type(value) is not str and secrets.is_sealed(value):
+            try:
+                return secrets.unseal(value)
+            except secrets.CannotUnseal as error:
+                logger.error("The value %s of site %s cannot be read: %s", name, self.site_id, error)
+                return default
+        return value
+
+    return get_value
+
+
+PATCHES: Mapping[str, Patch] = MappingProxyType(
+    {
+        "org_values": Patch(
+            _org_values,
+            "The host decodes the configuration of every site at each of these calls, and Studio's course list makes"
+            " one for each course; from our index they cost microseconds.",
+            "Without it pages that ask for an organization's values get slower with each site.",
+        ),
+        "current_configuration": Patch(
+            _current_configuration,
+            "The host knows one configuration for a request and none outside: inside tenant_context, in a task or in a"
+            " previewed draft its helpers would answer for another site.",
+            "Without it the host's helpers answer for the site of the request, also inside tenant_context, and tasks"
+            " and previews see the defaults of the platform.",
+        ),
+        "secrets": Patch(
+            _secrets,
+            "Secrets are sealed in the host's table, and the host reads them by this function.",
+            "Without it the host gets the sealed form of a secret, which opens nothing.",
+        ),
+    }
+)

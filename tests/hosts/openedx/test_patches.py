@@ -1,0 +1,146 @@
+"""The patches, on a stand-in of the host's model and helpers."""
+
+import sys
+from types import ModuleType
+
+import pytest
+from django.contrib.sites.models import Site
+from django.core.exceptions import ImproperlyConfigured
+
+from ccx_tenancy import api
+from ccx_tenancy.hosts.openedx import patches
+from ccx_tenancy.site_config import api as site_config
+from ccx_tenancy.site_config import helpers
+from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def host(settings, monkeypatch):
+    """The host's helpers as a module, and all patches installed."""
+    settings.CCX_TENANCY = {"HOST": "ccx_tenancy.hosts.openedx.OpenEdxHost"}
+    module = ModuleType(patches.HELPERS)
+    module.get_current_site_configuration = lambda: "what the host finds"
+    parts = patches.HELPERS.split(".")
+    for length in range(1, len(parts)):
+        name = ".".join(parts[:length])
+        package = ModuleType(name)
+        package.__path__ = []
+        monkeypatch.setitem(sys.modules, name, package)
+    monkeypatch.setitem(sys.modules, patches.HELPERS, module)
+    patches.install()
+    yield module
+    patches.remove()
+
+
+@pytest.fixture
+def acme(host):
+    return api.create_tenant(
+        "acme",
+        name="Acme",
+        domain="acme.localhost",
+        organizations=["Acme", "AcmeLabs"],
+        values={"PLATFORM_NAME": "Acme", "MFE_CONFIG": {"a": 1}},
+    )
+
+
+def platform_site(domain, orgs, **values):
+    site = Site.objects.create(domain=domain, name=domain)
+    return SiteConfiguration.objects.create(site=site, enabled=True, site_values={"course_org_filter": orgs, **values})
+
+
+def test_a_tenants_organizations_have_the_values_of_its_site_in_any_case(acme):
+    assert SiteConfiguration.get_value_for_org("AcmeLabs", "PLATFORM_NAME") == "Acme"
+    assert SiteConfiguration.get_value_for_org("acme", "PLATFORM_NAME") == "Acme"
+    assert SiteConfiguration.has_org("Acme")
+    assert SiteConfiguration.get_all_orgs() == {"Acme", "AcmeLabs"}
+
+
+def test_a_platforms_site_speaks_for_what_its_filter_names_letter_by_letter(acme):
+    platform_site("one.localhost", "One", PLATFORM_NAME="One")
+    platform_site("two.localhost", ["Two", "Deux"], PLATFORM_NAME="Two")
+    assert SiteConfiguration.get_value_for_org("One", "PLATFORM_NAME") == "One"
+    assert SiteConfiguration.get_value_for_org("Deux", "PLATFORM_NAME") == "Two"
+    assert SiteConfiguration.get_value_for_org("one", "PLATFORM_NAME", "default") == "default"
+    assert not SiteConfiguration.has_org("one")
+    assert SiteConfiguration.get_all_orgs() == {"Acme", "AcmeLabs", "One", "Two", "Deux"}
+
+
+def test_an_organization_that_nobody_claims_has_the_default(acme):
+    assert SiteConfiguration.get_value_for_org("Nobody", "PLATFORM_NAME", "default") == "default"
+    assert not SiteConfiguration.has_org("Nobody")
+    assert not SiteConfiguration.has_org(None)
+
+
+def test_a_change_and_a_disabled_configuration_are_seen(acme):
+    row = platform_site("one.localhost", "One", PLATFORM_NAME="One")
+    assert SiteConfiguration.has_org("One")
+    row.site_values = {"course_org_filter": "One", "PLATFORM_NAME": "New"}
+    row.save()
+    assert SiteConfiguration.get_value_for_org("One", "PLATFORM_NAME") == "New"
+    row.enabled = False
+    row.save()
+    assert not SiteConfiguration.has_org("One")
+
+
+def test_warm_answers_cost_no_query_and_are_the_callers_own(acme, django_assert_num_queries):
+    SiteConfiguration.get_value_for_org("Acme", "MFE_CONFIG")["a"] = 2
+    SiteConfiguration.get_all_orgs()
+    with django_assert_num_queries(0):
+        assert SiteConfiguration.get_value_for_org("Acme", "MFE_CONFIG") == {"a": 1}
+        assert SiteConfiguration.has_org("AcmeLabs")
+        SiteConfiguration.get_all_orgs()
+
+
+def test_the_hosts_helpers_follow_the_current_tenant(host, acme):
+    assert host.get_current_site_configuration() == "what the host finds"
+    with api.tenant_context("acme"):
+        assert host.get_current_site_configuration().get_value("PLATFORM_NAME") == "Acme"
+        helpers.set_site_values("acme.localhost", {"PLATFORM_NAME": "New"})
+        assert host.get_current_site_configuration().get_value("PLATFORM_NAME") == "New"
+    assert host.get_current_site_configuration() == "what the host finds"
+
+
+def test_a_tenant_without_a_configuration_has_none_for_the_host(host):
+    api.create_tenant("bare", name="Bare", domain="bare.localhost", organizations=[])
+    with api.tenant_context("bare"):
+        assert host.get_current_site_configuration() is None
+
+
+def test_a_secret_is_sealed_in_the_hosts_table_and_open_where_the_host_reads_it(acme):
+    helpers.set_site_values("acme.localhost", {"HUBSPOT_API_KEY": "s3cret"})
+    row = SiteConfiguration.objects.get(site__domain="acme.localhost")
+    assert "s3cret" not in str(row.site_values)
+    assert row.get_value("HUBSPOT_API_KEY") == "s3cret"
+    assert site_config.current_values("acme.localhost").values["HUBSPOT_API_KEY"] == "********"
+
+
+def test_a_secret_whose_key_is_lost_is_the_default_and_is_told(acme, settings, caplog):
+    helpers.set_site_values("acme.localhost", {"HUBSPOT_API_KEY": "s3cret"})
+    settings.SECRET_KEY = "another"
+    row = SiteConfiguration.objects.get(site__domain="acme.localhost")
+    assert row.get_value("HUBSPOT_API_KEY", "default") == "default"
+    assert "HUBSPOT_API_KEY" in caplog.text and "s3cret" not in caplog.text
+
+
+def test_a_target_of_another_shape_stops_the_start_and_nothing_is_replaced(settings, monkeypatch):
+    patches.remove()
+    monkeypatch.setattr(SiteConfiguration, "has_org", classmethod(lambda cls, org, site: False))
+    before = SiteConfiguration.get_value_for_org
+    with pytest.raises(ImproperlyConfigured) as raised:
+        patches.install()
+    text = str(raised.value)
+    assert "'org_values'" in text and "has_org" in text and "(cls, org, site)" in text and "HOST_PATCHES_OFF" in text
+    assert SiteConfiguration.get_value_for_org == before
+
+
+def test_a_patch_can_be_left_out_and_an_unknown_name_is_refused(settings):
+    patches.remove()
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "HOST_PATCHES_OFF": ["org_values"]}
+    before = SiteConfiguration.get_all_orgs
+    patches.install()
+    assert SiteConfiguration.get_all_orgs == before
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "HOST_PATCHES_OFF": ["typo"]}
+    with pytest.raises(ImproperlyConfigured, match="'typo'; known are 'org_values'"):
+        patches.install()
