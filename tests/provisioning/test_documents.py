@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccx_tenancy.errors import InvalidDocument, InvalidValues
-from ccx_tenancy.provisioning import plan_document
+from ccx_tenancy.provisioning import apply_document, plan_document
 from ccx_tenancy.provisioning.documents import read
 
 GOOD = {"key": "maxi", "name": "Maxi", "domain": "maxi.localhost"}
@@ -186,26 +187,46 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
-ENTRY = st.fixed_dictionaries(
-    {},
+GOOD_FIELDS = {
+    "key": st.sampled_from(["a", "b", "maxi"]),
+    "name": st.text(max_size=60),
+    "state": st.sampled_from(["active", "suspended", "archived"]),
+    "domain": st.sampled_from(["a.localhost", "ä.localhost", "localhost"]) | st.text(max_size=5),
+    "studio_domain": st.just("studio.localhost"),
+    "domains": st.lists(
+        st.fixed_dictionaries(
+            {"domain": st.sampled_from(["b.localhost", "c.localhost", "Ä.localhost"])},
+            optional={"surface": st.sampled_from(["lms", "studio", "mfe", "alias"]), "primary": st.booleans()},
+        ),
+        max_size=3,
+    ),
+    "organizations": st.lists(st.text(max_size=4) | st.sampled_from(["Maxi", "maxi", "ẞ", "İ"]), max_size=3),
+    "configuration": st.dictionaries(
+        st.sampled_from(["PLATFORM_NAME", "course_org_filter", "DEBUG", "SEGMENT_KEY"]) | st.text(max_size=3), JSON
+    ),
+    "enabled": st.booleans(),
+    "configurations": st.dictionaries(
+        st.sampled_from(["a.localhost", "b.localhost"]), st.dictionaries(st.text(), JSON)
+    ),
+}
+ENTRY = st.fixed_dictionaries({}, optional={name: good | JSON for name, good in GOOD_FIELDS.items()})
+DOCUMENT = JSON | st.fixed_dictionaries({}, optional={name: JSON | st.lists(ENTRY) for name in ("tenants", "sites")})
+# Mostly of the form, so that many of them are applied.
+TENANT = st.fixed_dictionaries(
+    {"key": GOOD_FIELDS["key"], "name": st.just("A name"), "domain": st.sampled_from(["a.localhost", "ä.localhost"])},
     optional={
-        name: JSON | good
-        for name, good in {
-            "key": st.sampled_from(["a", "b", "maxi"]),
-            "name": st.text(max_size=60),
-            "state": st.sampled_from(["active", "archived"]),
-            "domain": st.sampled_from(["a.localhost", "ä.localhost", "localhost"]) | st.text(max_size=5),
-            "studio_domain": st.just("studio.localhost"),
-            "domains": st.lists(st.dictionaries(st.sampled_from(["domain", "surface", "primary"]), JSON)),
-            "organizations": st.lists(st.text(max_size=4) | st.sampled_from(["Maxi", "maxi"])),
-            "configuration": st.dictionaries(st.sampled_from(["PLATFORM_NAME", "course_org_filter", "DEBUG"]), JSON),
-            "enabled": st.booleans(),
-            "configurations": st.dictionaries(st.sampled_from(["a.localhost"]), JSON),
-        }.items()
+        name: GOOD_FIELDS[name]
+        for name in ("state", "domains", "organizations", "configuration", "configurations", "enabled")
     },
 )
-DOCUMENT = JSON | st.fixed_dictionaries({}, optional={name: JSON | st.lists(ENTRY) for name in ("tenants", "sites")})
-fuzz = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+SITE = st.fixed_dictionaries(
+    {"domain": st.sampled_from(["localhost", "LOCALHOST.", "c.localhost"])},
+    optional={"configuration": GOOD_FIELDS["configuration"], "enabled": st.booleans()},
+)
+STEP = st.fixed_dictionaries(
+    {}, optional={"tenants": st.lists(TENANT, max_size=2), "sites": st.lists(SITE, max_size=2)}
+)
+fuzz = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.django_db
@@ -216,6 +237,27 @@ def test_whatever_json_comes_it_is_planned_or_refused_by_name(document):
         plan_document(json.dumps(document), source="fuzz")
     except (InvalidDocument, InvalidValues) as error:
         assert str(error).startswith("fuzz: ")
+
+
+@pytest.mark.django_db
+@fuzz
+@given(steps=st.lists(st.tuples(STEP, st.booleans()), min_size=1, max_size=3))
+def test_what_can_be_planned_can_be_applied_and_then_there_is_nothing_to_do(steps):
+    with transaction.atomic():
+        for step, prune in steps:
+            text = json.dumps(step)
+            try:
+                plan = plan_document(text, prune=prune)
+            except (InvalidDocument, InvalidValues):
+                with pytest.raises((InvalidDocument, InvalidValues)):
+                    apply_document(text, prune=prune)
+                continue
+            applied = apply_document(text, prune=prune)
+            assert applied.failures == ()
+            assert applied.plan == plan
+            assert plan_document(text, prune=prune).is_empty
+            assert apply_document(text, prune=prune).plan.is_empty
+        transaction.set_rollback(True)
 
 
 @fuzz
