@@ -29,6 +29,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import condition, require_GET, require_POST
 
 from ccx_tenancy.admin_support import STYLE, Autocomplete, ReadOnlyAdmin, goes_with_another, pretty
+from ccx_tenancy.conf import conf
 from ccx_tenancy.errors import InvalidInput, InvalidValues, NoDraft, StaleRevision, TenancyError, UnknownRevision
 from ccx_tenancy.site_config import api, diff
 from ccx_tenancy.site_config.documents import dump
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 else:
     ConfigurationBase = admin.ModelAdmin
 
+EDIT_SCRIPT = "ccx_tenancy/site-config/edit.js"
 HISTORY_STEP = 20
 MOST_CHANGES = 300
 MOST_DRAFTS = 20
@@ -439,14 +441,15 @@ class _Page:
             title % {"domain": self._row.site.domain} if self._row else title,
             self._row,
             form=form,
-            media=self._admin.media + form.media,
+            media=self._admin.media + form.media + forms.Media(js=[EDIT_SCRIPT]),
             site=site,
             home=_home(self._request, site) if site is not None else "",
             stored=stored,
             draft=draft,
             stale=stale,
             may_change=self.may_change,
-            site_chosen=self._site is not None,
+            max_bytes=str(conf.max_document_bytes),
+            unsaved=self._request.method == "POST",
         )
 
     def _form(self, data: Any = None, **kwargs: Any) -> ValuesForm:

@@ -117,6 +117,42 @@ def test_the_talks_mistake_is_found_fixed_published_and_undone(open_admin, live_
     assert page.hosts == {urlsplit(live_server.url).netloc}
 
 
+def test_a_document_that_is_too_large_is_refused_before_it_is_sent_and_stays(open_admin):
+    page = open_admin(change_url())
+    editor = Editor(page)
+    editor.content.wait_for()
+    large = '{"a": "' + "x" * 5_000_000 + '"}'
+    page.evaluate(
+        "(text) => ccxTenancyJsonEditor.get(document.querySelector('textarea.ccx-json-editor')).setText(text)", large
+    )
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.get_by_role("button", name="Review the changes").click()
+    page.locator("#ccx-text-errors").get_by_text("5,000,009 bytes; allowed are 1,048,576").wait_for()
+    assert sent == []
+    assert len(editor.text) == len(large)
+
+
+def test_a_page_with_a_text_that_was_not_sent_is_not_left_without_a_question(open_admin):
+    page = open_admin(change_url())
+    Editor(page).content.wait_for()
+    asked = []
+
+    def stay(dialog):
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    replace_text(page, TALK)
+    page.get_by_role("link", name="Close").click()
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    assert Editor(page).text == TALK
+    page.get_by_role("button", name="Review the changes").click()
+    page.locator(".ccx-editor-row .errorlist").wait_for()
+    assert asked == ["beforeunload"]
+
+
 def test_a_lost_race_keeps_what_was_typed_and_shows_both_differences(open_admin):
     page = open_admin(change_url())
     Editor(page).content.wait_for()
