@@ -142,8 +142,8 @@ class Seed:
 
     def __init__(self, folder: Path) -> None:
         document = _read(folder / "tenants.json")
-        self.tenants: list[dict[str, Any]] = document["tenants"]
-        sites = {site["domain"]: site["configuration"] for site in document.get("sites", [])}
+        self.tenants = [_whole(tenant) for tenant in document.get("tenants", [])]
+        sites = {site["domain"]: site.get("configuration", {}) for site in document.get("sites", [])}
         self.default_name = platform_name(sites.get("localhost", {}))
         self.courses: list[dict[str, Any]] = _read(folder / "courses.json")["courses"]
         self.users: list[dict[str, Any]] = _read(folder / "users.json")["users"]
@@ -192,6 +192,16 @@ def platform_name(values: Mapping[str, Any]) -> str:
 
 def _read(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _whole(tenant: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tenant of the file with everything that it may leave out, or say in a shorter way."""
+    domains = list(tenant.get("domains", []))
+    for name, surface in (("domain", "lms"), ("studio_domain", "studio")):
+        if name in tenant:
+            domains.append({"domain": tenant[name], "surface": surface, "primary": True})
+    domains = [{"surface": "lms", **row} for row in domains]
+    return {"organizations": [], "configuration": {}, **tenant, "domains": domains}
 
 
 def _org(course: Mapping[str, Any]) -> str:

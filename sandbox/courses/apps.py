@@ -8,3 +8,4 @@ class CoursesConfig(AppConfig):
 
     name = "sandbox.courses"
     label = "sandbox_courses"
+    verbose_name = "Sandbox"

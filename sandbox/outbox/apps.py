@@ -8,3 +8,4 @@ class OutboxConfig(AppConfig):
 
     name = "sandbox.outbox"
     label = "sandbox_outbox"
+    verbose_name = "Sandbox"

@@ -1,6 +1,8 @@
 """The sandbox as a person starts it, and its own tests under its own settings."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -84,6 +86,32 @@ def test_a_bad_seed_file_is_refused_by_file_and_place_and_changes_nothing(tmp_pa
     assert f"{users}: line 1, column" in done.stderr
     query = "from django.contrib.auth.models import User; print(User.objects.count())"
     assert run(manage, "shell", "-c", query, var=tmp_path).stdout.splitlines()[-1] == "7"
+
+
+def test_other_seed_files_show_other_tenants(tmp_path):
+    seed = tmp_path / "seed"
+    shutil.copytree(ROOT / "sandbox" / "seed", seed)
+    document = json.loads((seed / "tenants.json").read_text(encoding="utf-8"))
+    maxi = document["tenants"][0]
+    maxi["name"] = maxi["configuration"]["PLATFORM_NAME"] = "Green College"
+    maxi["domain"] = "green.localhost"
+    del maxi["domains"], document["sites"]
+    (seed / "tenants.json").write_text(json.dumps(document), encoding="utf-8")
+    done = run(RUN, "check", var=tmp_path, SANDBOX_SEED=str(seed))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok     green.localhost/" in done.stdout
+    assert "maxi-academy.localhost" not in done.stdout
+
+
+def test_a_bad_file_of_tenants_stops_the_start_and_is_named_with_the_place(tmp_path):
+    seed = tmp_path / "seed"
+    shutil.copytree(ROOT / "sandbox" / "seed", seed)
+    text = (seed / "tenants.json").read_text(encoding="utf-8")
+    (seed / "tenants.json").write_text(text.replace('"maxi-academy.localhost"', '"http://maxi/"'), encoding="utf-8")
+    done = run(RUN, "serve", "--port", "0", var=tmp_path, SANDBOX_SEED=str(seed))
+    assert done.returncode == 1
+    assert "tenants.json" in done.stderr and "tenants[0].domains[0].domain" in done.stderr
+    assert "http://localhost" not in done.stdout
 
 
 def test_sigterm_stops_a_server_that_serves(tmp_path):
