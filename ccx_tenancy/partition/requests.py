@@ -189,6 +189,10 @@ class _Replay:
             return line
         return line + (self._rest.readline() if limit < 0 else self._rest.readline(limit - len(line)))
 
+    def close(self) -> None:
+        self._start.close()
+        self._rest.close()
+
 
 def _is_text(content_type: str) -> bool:
     kind = content_type.lower()

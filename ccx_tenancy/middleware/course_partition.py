@@ -1,0 +1,177 @@
+"""Requests that name what is somebody else's get the answer of what does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+
+from ccx_tenancy.middleware import answers, drf
+from ccx_tenancy.partition import policy
+from ccx_tenancy.partition import requests as requested
+from ccx_tenancy.partition.keys import Named
+from ccx_tenancy.tenants import revisions
+
+_GATE = "_ccx_tenancy_gate"
+
+
+class CoursePartitionMiddleware:
+    """Looks for the organization of everything that looks like a key: in the path, the route's arguments, the query
+    and the body; and answers 404 where it is somebody else's.
+
+    On a tenant's site the site decides: another tenant's keys and the platform's own do not exist there, whoever asks,
+    but for platform operators. Elsewhere the user decides (:func:`ccx_tenancy.partition.policy.may_name`). A user whom
+    a token names is known inside DRF only, and is judged there.
+
+    It knows the shape of keys and no routes. What belongs to nobody passes, and with no tenant everything does.
+
+    Place it directly below ``TenantAccessMiddleware``, above all middleware that reads the course of a path. A request
+    without a body costs a few microseconds and no query.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+        drf.install()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """Let the view answer, and make sure that nobody else has answered for it."""
+        if self._is_async:
+            return self._acall(request)
+        gate = _open(request)
+        response: HttpResponseBase = self.get_response(request)
+        if gate is not None:
+            gate.check(response)
+        return response
+
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        gate = _open(request) if revisions.is_fresh() else await sync_to_async(_open)(request)
+        response: HttpResponseBase = await self.get_response(request)
+        if gate is not None and gate.is_open_question:
+            await sync_to_async(gate.check)(response)
+        return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+        """Look at the rest of the request, and answer where it is refused."""
+        gate: _Gate | None = getattr(request, _GATE, None)
+        if gate is None:
+            return None
+        try:
+            gate.look()
+        except requested.TooLarge as error:
+            gate.is_viewed = True
+            return answers.too_large(request, view, str(error))
+        if gate.allows(view):
+            return None
+        return answers.refuse(request, view, args, kwargs)
+
+
+class _Gate:
+    """What one request names, and whether it may."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self.tenant, self.surface = answers.tenant_of(request, "CoursePartitionMiddleware")
+        self.named: list[Named] = []
+        self.is_viewed = False
+        # Set where DRF's user is still to be judged: whether the user known before would have passed.
+        self._known_user_passes: bool | None = None
+        path = requested.named_in_path(request.path_info)
+        if path:
+            self.named = policy.known(path)
+
+    @property
+    def is_open_question(self) -> bool:
+        """Whether the answer is still to be checked."""
+        return self._known_user_passes is not None or (bool(self.named) and not self.is_viewed)
+
+    @property
+    def _site_decides(self) -> bool:
+        return self.tenant is not None and self.surface != policy.STUDIO
+
+    def look(self) -> None:
+        """Look at the route's arguments, the query and the body. Raises TooLarge."""
+        request = self.request
+        match = request.resolver_match
+        found = requested.named_in_route(match) if match is not None else []
+        found += requested.named_in_query(request)
+        found += requested.named_in_body(request)
+        if found:
+            self.named += policy.known(found)
+
+    def allows(self, view: Any) -> bool:
+        """Whether the view may be called; where only DRF will know the user, it may, and the user is judged there."""
+        self.is_viewed = True
+        if not self.named:
+            return True
+        if self._site_decides and self.tenant is not None:
+            self.named = policy.foreign_to(self.tenant, self.named)
+            if not self.named:
+                return True
+        passes = self._passes(self._user)
+        cls = drf.view_class(view)
+        if cls is None:
+            return passes
+        if "HTTP_AUTHORIZATION" not in self.request.META:
+            # Only an operator passes on a site: one with a token, at most, is not known yet.
+            if self._site_decides:
+                return passes
+            if not passes and drf.asks_in_its_own_way(cls):
+                return False
+        self._known_user_passes = passes
+        drf.add_judge(self.request, self._judge)
+        return True
+
+    @property
+    def _user(self) -> Any:
+        return getattr(self.request, "user", None)
+
+    def _passes(self, user: Any) -> bool:
+        if self._site_decides:
+            return policy.is_operator(user)
+        surface = policy.STUDIO if self.surface == policy.STUDIO else policy.LMS
+        return policy.may_name(user, self.named, surface, self.tenant)
+
+    def _judge(self, request: Request) -> None:
+        self._known_user_passes = None
+        if not self._passes(request.user):
+            raise Http404
+
+    def check(self, response: HttpResponseBase) -> None:
+        """Raise Http404 where an answer was given that nobody has judged: by middleware that answers in the place of
+        the views, or by a DRF view that never asked who it is, to somebody who would not have passed."""
+        if self._known_user_passes is not None:
+            refused = not self._known_user_passes
+        elif self.named and not self.is_viewed:
+            if response.status_code == 404 or _is_preflight(self.request, response):
+                return
+            if self._site_decides and self.tenant is not None:
+                self.named = policy.foreign_to(self.tenant, self.named)
+            refused = bool(self.named) and not self._passes(self._user)
+        else:
+            return
+        if refused:
+            response.close()
+            raise Http404
+
+
+def _open(request: HttpRequest) -> _Gate | None:
+    if not policy.has_tenants():
+        return None
+    gate = _Gate(request)
+    setattr(request, _GATE, gate)
+    return gate
+
+
+def _is_preflight(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether this is the empty answer to a browser that asks whether it may ask."""
+    return request.method == "OPTIONS" and not response.streaming and not getattr(response, "content", b"")
