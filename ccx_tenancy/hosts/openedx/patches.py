@@ -76,7 +76,7 @@ def install(wanted: Mapping[str, Patch] | None = None) -> None:
         function = original.__func__ if target.is_classmethod else original
         if hasattr(function, "_ccx_tenancy_original"):
             continue
-        made = functools.wraps(function)(target.make(function))
+        made: Any = functools.wraps(function)(target.make(function))
         made._ccx_tenancy_original = original
         setattr(target.owner, target.name, classmethod(made) if target.is_classmethod else made)
 
