@@ -31,9 +31,11 @@ class TenancyConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks and connect the Celery signals."""
         from ccx_tenancy import celery
+        from ccx_tenancy.backends.checks import check_backends
         from ccx_tenancy.conf import check_settings
         from ccx_tenancy.hosts.openedx.checks import check_plugin
 
         register(check_settings, Tags.security)
         register(check_plugin, Tags.security)
+        register(check_backends, Tags.security)
         celery.connect()
