@@ -36,9 +36,10 @@ from ccx_tenancy.site_config.documents import dump
 from ccx_tenancy.site_config.forms import NewValuesForm, RollbackForm, ValuesForm
 from ccx_tenancy.site_config.models import SiteConfiguration, SiteConfigurationDraft, SiteConfigurationRevision
 from ccx_tenancy.site_config.schema import for_editor
+from ccx_tenancy.site_config.store import OwnTable
 
 if TYPE_CHECKING:
-    ConfigurationBase = admin.ModelAdmin[SiteConfiguration]
+    ConfigurationBase = admin.ModelAdmin[Any]
 else:
     ConfigurationBase = admin.ModelAdmin
 
@@ -49,14 +50,15 @@ MOST_DRAFTS = 20
 _DRAFT_GONE = _("The draft is not there any more: it was published or discarded.")
 
 
-@admin.register(SiteConfiguration)
-class SiteConfigurationAdmin(ConfigurationBase):
+class SiteValuesAdmin(ConfigurationBase):
     """Site configurations, one for each site. Saving is two steps: a page with the differences, then Publish.
 
-    A configuration is not deleted here: it is switched off, so that its history stays.
+    It serves any table of configurations that is the host's store of site values (``conf.host.site_values``) and has
+    ``site``, ``enabled`` and ``site_values``: an adapter registers it for the host's own model. A configuration is not
+    deleted here: it is switched off, so that its history stays.
     """
 
-    list_display = ("domain", "tenant", "enabled", "revision", "modified")
+    list_display: Any = ("domain", "tenant", "enabled")
     list_filter = ("enabled",)
     search_fields = (
         "site__domain",
@@ -76,32 +78,33 @@ class SiteConfigurationAdmin(ConfigurationBase):
     # What is listed
 
     @admin.display(description=_("domain"), ordering="site__domain")
-    def domain(self, row: SiteConfiguration) -> str:
+    def domain(self, row: Any) -> str:
         """The site's domain."""
-        return row.site.domain
+        return str(row.site.domain)
 
     @admin.display(description=_("tenant"), ordering="site__tenant_domain__tenant__key", empty_value="–")
-    def tenant(self, row: SiteConfiguration) -> str | None:
+    def tenant(self, row: Any) -> str | None:
         """The key of the tenant that the site belongs to."""
         link = getattr(row.site, "tenant_domain", None)
         return link.tenant.key if link is not None else None
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SiteConfiguration]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Every configuration, without its values: a list of many must not decode them all."""
         return super().get_queryset(request).select_related("site__tenant_domain__tenant").defer("site_values")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, with the user's own drafts above it."""
         drafts = SiteConfigurationDraft.objects.filter(author_id=request.user.pk).defer("site_values")
-        rows = drafts.select_related("site__tenancy_configuration").order_by("-modified")[:MOST_DRAFTS]
-        found = [
-            (row, self._edit_url(row.site, getattr(row.site, "tenancy_configuration", None)))
-            for row in rows
-            if self.has_change_permission(request)
-        ]
+        mine = list(drafts.select_related("site").order_by("-modified")[:MOST_DRAFTS])
+        known = self._configured(*(draft.site_id for draft in mine))
+        found = [(draft, self.edit_url(draft.site, known.get(draft.site_id))) for draft in mine]
         return super().changelist_view(request, {"drafts": found, **(extra_context or {})})
 
     # What is allowed
+
+    def is_in_use(self) -> bool:
+        """Whether the host keeps its site values in this table."""
+        return True
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody may, but together with the site: a configuration is switched off instead."""
@@ -112,7 +115,7 @@ class SiteConfigurationAdmin(ConfigurationBase):
     def get_urls(self) -> list[URLPattern]:
         """The pages of Django's admin, and ours."""
         view = self.admin_site.admin_view
-        name = "ccx_site_config_siteconfiguration"
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
         own = [
             path("schema/", view(self.schema_view, cacheable=True), name=f"{name}_schema"),
             path("draft/<int:site_id>/preview/", view(self.preview_view), name=f"{name}_preview"),
@@ -121,11 +124,25 @@ class SiteConfigurationAdmin(ConfigurationBase):
         ]
         return own + super().get_urls()
 
-    def _url(self, page: str, *args: Any) -> str:
-        return reverse(f"admin:ccx_site_config_siteconfiguration_{page}", args=args, current_app=self.admin_site.name)
+    def url(self, page: str, *args: Any) -> str:
+        """Return the address of one of the pages."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
+        return reverse(name, args=args, current_app=self.admin_site.name)
 
-    def _edit_url(self, site: Site, row: SiteConfiguration | None) -> str:
-        return self._url("change", quote(row.pk)) if row else f"{self._url('add')}?site={site.pk}"
+    def edit_url(self, site: Site, row: Any = None) -> str:
+        """Return where a site's configuration is edited: its own page, or, as far as is known, that of a new one."""
+        return self.url("change", quote(row.pk)) if row else f"{self.url('add')}?site={site.pk}"
+
+    def _configured(self, *site_ids: int) -> dict[int, Any]:
+        if not site_ids:
+            return {}
+        return {
+            row.site_id: row for row in self.model._default_manager.filter(site_id__in=site_ids).defer("site_values")
+        }
+
+    def configuration_of(self, site: Site) -> Any:
+        """Return the row of a site, or None."""
+        return self._configured(site.pk).get(site.pk)
 
     # Editing
 
@@ -171,6 +188,7 @@ class SiteConfigurationAdmin(ConfigurationBase):
                 "revision": one,
                 "changes": one.changes[:MOST_CHANGES],
                 "more": max(0, len(one.changes) - MOST_CHANGES),
+                "rollback": self.url("rollback", quote(row.pk), one.revision),
                 "switched": place + 1 < len(revisions) and revisions[place + 1].enabled != one.enabled,
             }
             for place, one in enumerate(revisions[:limit])
@@ -214,7 +232,7 @@ class SiteConfigurationAdmin(ConfigurationBase):
                 message = gettext("%(domain)s has the values of revision %(old)d again, as revision %(new)d.")
                 facts = {"domain": row.site.domain, "old": revision, "new": stored.revision}
                 self.message_user(request, message % facts, messages.SUCCESS)
-                return HttpResponseRedirect(self._url("history", quote(row.pk)))
+                return HttpResponseRedirect(self.url("history", quote(row.pk)))
         review = api.review_rollback(row.site, revision)
         if form.is_bound:
             form.data = _with(form.data, expected=review.revision)
@@ -232,7 +250,7 @@ class SiteConfigurationAdmin(ConfigurationBase):
             **_compared(review),
         )
 
-    def _row(self, request: HttpRequest, object_id: str) -> SiteConfiguration:
+    def _row(self, request: HttpRequest, object_id: str) -> Any:
         row = self.get_object(request, unquote(object_id))
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied
@@ -272,7 +290,7 @@ class SiteConfigurationAdmin(ConfigurationBase):
 
     def _back(self, request: HttpRequest, site: Site, message: Any, level: int = messages.WARNING) -> HttpResponse:
         self.message_user(request, message, level)
-        return HttpResponseRedirect(self._edit_url(site, self.model.objects.filter(site=site).first()))
+        return HttpResponseRedirect(self.edit_url(site, self.configuration_of(site)))
 
     # The editor's schema
 
@@ -291,9 +309,7 @@ class SiteConfigurationAdmin(ConfigurationBase):
 
     # Pages
 
-    def page(
-        self, request: HttpRequest, name: str, title: str, row: SiteConfiguration | None, **context: Any
-    ) -> HttpResponse:
+    def page(self, request: HttpRequest, name: str, title: str, row: Any, **context: Any) -> HttpResponse:
         """Render one of our templates inside the admin."""
         request.current_app = self.admin_site.name
         shared = {
@@ -311,7 +327,7 @@ class SiteConfigurationAdmin(ConfigurationBase):
 class _Page:
     """One visit to the editing page, of a configuration or (``row`` None) of a site that has none yet."""
 
-    def __init__(self, owner: SiteConfigurationAdmin, request: HttpRequest, row: SiteConfiguration | None) -> None:
+    def __init__(self, owner: SiteValuesAdmin, request: HttpRequest, row: Any) -> None:
         self._admin = owner
         self._request = request
         self._row = row
@@ -324,9 +340,9 @@ class _Page:
             self._site = Site.objects.filter(pk=_number(self._request.GET.get("site"), 0)).first()
         initial: dict[str, Any] = {"text": "{}", "enabled": True, "expected": 0}
         if self._site is not None:
-            configured = SiteConfiguration.objects.filter(site=self._site).first() if self._row is None else None
+            configured = self._admin.configuration_of(self._site) if self._row is None else None
             if configured is not None:
-                return HttpResponseRedirect(self._admin._edit_url(self._site, configured))
+                return HttpResponseRedirect(self._admin.edit_url(self._site, configured))
             stored = api.current_values(self._site)
             draft = api.draft_of(self._site, self._request.user) if self.may_change else None
             chosen = draft if draft is not None and "published" not in self._request.GET else None
@@ -349,8 +365,9 @@ class _Page:
         form = self._form(self._request.POST)
         if not form.is_valid():
             return self._editing(form)
-        if self._row is None and (found := SiteConfiguration.objects.filter(site=form.site).first()) is not None:
-            url = self._admin._edit_url(found.site, found)
+        assert form.site is not None
+        if self._row is None and (found := self._admin.configuration_of(form.site)) is not None:
+            url = self._admin.edit_url(found.site, found)
             link = format_html(
                 gettext('{} has a configuration already: <a href="{}">edit that one</a>.'), found.site.domain, url
             )
@@ -382,13 +399,13 @@ class _Page:
             form.add_error(None, str(error))
             return self._editing(form)
         assert form.site is not None
-        row = self._row or SiteConfiguration.objects.get(site=form.site)
+        row = self._row or self._admin.configuration_of(form.site)
         log = self._admin.log_change if self._row else self._admin.log_addition
         log(self._request, row, f"Published revision {stored.revision}.")
         message = gettext("Revision %(number)d of %(domain)s is published.")
         facts = {"number": stored.revision, "domain": form.site.domain}
         self._admin.message_user(self._request, message % facts, messages.SUCCESS)
-        return HttpResponseRedirect(self._admin._url("change", quote(row.pk)))
+        return HttpResponseRedirect(self._admin.url("change", quote(row.pk)))
 
     def _keep(self, form: ValuesForm) -> HttpResponse:
         assert form.site is not None and form.values is not None
@@ -404,7 +421,7 @@ class _Page:
             return self._editing(form)
         message = gettext("Your draft for %(domain)s is saved. Nobody else sees it until it is published.")
         self._admin.message_user(self._request, message % {"domain": form.site.domain}, messages.SUCCESS)
-        return HttpResponseRedirect(self._admin._edit_url(form.site, self._row))
+        return HttpResponseRedirect(self._admin.edit_url(form.site, self._row))
 
     def _stale(self, form: ValuesForm, error: StaleRevision) -> HttpResponse:
         """Show both differences; what was typed stays, and its next review is against what is published now."""
@@ -448,15 +465,18 @@ class _Page:
             draft=draft,
             stale=stale,
             may_change=self.may_change,
+            preview_url=self._admin.url("preview", site.pk) if site is not None else "",
+            discard_url=self._admin.url("discard", site.pk) if site is not None else "",
             max_bytes=str(conf.max_document_bytes),
             unsaved=self._request.method == "POST",
         )
 
     def _form(self, data: Any = None, **kwargs: Any) -> ValuesForm:
         shared: dict[str, Any] = {"user": self._request.user, "read_only": not self.may_change, **kwargs}
+        shared["schema_url"] = self._admin.url("schema")
         if self._row is not None:
             return ValuesForm(data, site=self._row.site, **shared)
-        widget = Autocomplete(SiteConfiguration._meta.get_field("site"), self._admin.admin_site)
+        widget = Autocomplete(self._admin.model._meta.get_field("site"), self._admin.admin_site)
         return NewValuesForm(data, site=None, site_widget=widget, **shared)
 
 
@@ -506,6 +526,39 @@ def _home(request: HttpRequest, site: Site) -> str:
 def _number(text: str | None, default: int) -> int:
     """Return the number in a query string, or the default for what is none or unreasonable."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else default
+
+
+def configurations(site: admin.AdminSite) -> SiteValuesAdmin | None:
+    """Return the admin in which the host's site values are edited, or None where there is none."""
+    found = (one for one in site._registry.values() if isinstance(one, SiteValuesAdmin) and one.is_in_use())
+    return next(found, None)
+
+
+@admin.register(SiteConfiguration)
+class SiteConfigurationAdmin(SiteValuesAdmin):
+    """Our own table's configurations. Where the host has a table of its own, this one is empty, and is not shown."""
+
+    list_display = ("domain", "tenant", "enabled", "revision", "modified")
+
+    def is_in_use(self) -> bool:
+        """Whether the host keeps its site values in our table."""
+        return isinstance(conf.host.site_values, OwnTable)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Nobody, where the table is not in use."""
+        return self.is_in_use() and super().has_module_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody, where the table is not in use."""
+        return self.is_in_use() and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody, where the table is not in use."""
+        return self.is_in_use() and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody, where the table is not in use."""
+        return self.is_in_use() and super().has_change_permission(request, obj)
 
 
 @admin.register(SiteConfigurationRevision)

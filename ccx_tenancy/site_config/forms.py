@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.sites.models import Site
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from ccx_tenancy.admin_support import TypedChoice
@@ -45,8 +44,13 @@ class ValuesForm(forms.Form):
     expected = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
     draft = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, site: Site | None, user: Any, read_only: bool = False, **kwargs: Any) -> None:
-        """Make the form of a site, for the user whose draft may be in it; ``site`` is None while it is to be chosen."""
+    def __init__(
+        self, *args: Any, site: Site | None, user: Any, schema_url: str, read_only: bool = False, **kwargs: Any
+    ) -> None:
+        """Make the form of a site, for the user whose draft may be in it; ``site`` is None while it is to be chosen.
+
+        ``schema_url`` is where the editor reads the known keys.
+        """
         super().__init__(*args, **kwargs)
         self.site = site
         self._user = user
@@ -55,7 +59,7 @@ class ValuesForm(forms.Form):
         self.stale: StaleRevision | None = None
         self.editor = JSONEditorWidget(
             {"class": "vLargeTextField", "cols": "100"},
-            schema_url=reverse("admin:ccx_site_config_siteconfiguration_schema"),
+            schema_url=schema_url,
             read_only=read_only,
         )
         self.fields["text"].widget = self.editor

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import quote, unquote
@@ -18,7 +19,7 @@ from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -273,11 +274,14 @@ class DomainInline(Rows):
         """The domain's Site, with a link to its configuration."""
         if row.site is None:
             return "–"
-        try:
-            add = reverse("admin:ccx_site_config_siteconfiguration_add", current_app="admin")
-        except NoReverseMatch:
+        if not apps.is_installed("ccx_tenancy.site_config"):
             return row.site.domain
-        return format_html('{} (<a href="{}?site={}">{}</a>)', row.site.domain, add, row.site_id, _("configuration"))
+        from ccx_tenancy.site_config.admin import configurations
+
+        where = configurations(self.admin_site)
+        if where is None:
+            return row.site.domain
+        return format_html('{} (<a href="{}">{}</a>)', row.site.domain, where.edit_url(row.site), _("configuration"))
 
 
 class NewDomainInline(NewRows):

@@ -3,8 +3,10 @@
 import json
 import re
 from html import unescape
+from types import SimpleNamespace
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.contrib.sites.models import Site
 from django.db import connection
@@ -13,8 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ccx_tenancy.audit.models import AuditEntry
+from ccx_tenancy.hosts.standalone import StandaloneHost
 from ccx_tenancy.provisioning import create_tenant
 from ccx_tenancy.site_config import api, diff, helpers
+from ccx_tenancy.site_config.admin import configurations
 from ccx_tenancy.site_config.documents import dump, parse, places
 from ccx_tenancy.site_config.models import SiteConfiguration, SiteConfigurationRevision
 from ccx_tenancy.site_config.schema import denied_reason, known_keys
@@ -565,6 +569,24 @@ def test_a_site_of_no_tenant_is_deleted_with_its_configuration_by_an_operator_al
     assert helper.post(delete, {"post": "yes"}).status_code == 403
     assert client.post(delete, {"post": "yes"}).status_code == 302
     assert not SiteConfiguration.objects.exists()
+
+
+class HostWithATable(StandaloneHost):
+    """A host whose site values are not in our table."""
+
+    def __init__(self):
+        self.site_values = SimpleNamespace(load=lambda site_id: None)
+
+
+def test_our_table_is_not_shown_where_the_host_has_one_of_its_own(client, row, settings):
+    settings.CCX_TENANCY = {"HOST": "tests.site_config.test_admin.HostWithATable"}
+    assert client.get(url("changelist")).status_code == 403
+    assert client.get(url("add")).status_code == 403
+    assert "Site configurations" not in client.get(reverse("admin:index")).content.decode()
+    assert configurations(admin.site) is None
+    tenant = row.site.tenant_domain.tenant
+    page = client.get(reverse("admin:ccx_tenants_tenant_change", args=[tenant.pk])).content.decode()
+    assert DOMAIN in page and "siteconfiguration/add" not in page
 
 
 def test_the_schema_is_for_staff_and_may_be_kept(client, row):
