@@ -15,6 +15,7 @@ from ccx_tenancy.membership.api import (
 )
 from ccx_tenancy.partition.api import OrgScope, can_see, filter_courses, visible_organizations
 from ccx_tenancy.provisioning import apply_document, create_tenant, describe_tenant, plan_document
+from ccx_tenancy.site_config.api import set_site_values
 from ccx_tenancy.tenants.api import (
     archive_tenant,
     current_tenant,
@@ -55,6 +56,7 @@ __all__ = [
     "resolve_tenant",
     "resume_tenant",
     "set_role",
+    "set_site_values",
     "suspend_tenant",
     "tenant_context",
     "visible_organizations",
