@@ -41,15 +41,15 @@ _RELATIONS = ("course", "course_overview", "library", "content_library", "enroll
 
 
 @overload
-def filter_courses(user: Any, courses: QuerySet[Row], surface: str) -> QuerySet[Row]: ...
+def filter_courses(user: Any, queryset_or_iterable: QuerySet[Row], surface: str) -> QuerySet[Row]: ...
 
 
 @overload
-def filter_courses(user: Any, courses: Iterable[Item], surface: str) -> list[Item]: ...
+def filter_courses(user: Any, queryset_or_iterable: Iterable[Item], surface: str) -> list[Item]: ...
 
 
-def filter_courses(user: Any, courses: Any, surface: str) -> Any:
-    """Return those of ``courses`` that ``user`` sees on ``surface``, in their order.
+def filter_courses(user: Any, queryset_or_iterable: Any, surface: str) -> Any:
+    """Return those of the courses that ``user`` sees on ``surface``, in their order.
 
     A queryset comes back as one, filtered by the database: by a field ``org`` or ``organization`` (a text, or a link to
     Organization), or by a field that holds a key. Of anything else a list comes back; its items are keys, texts of
@@ -58,6 +58,7 @@ def filter_courses(user: Any, courses: Any, surface: str) -> Any:
 
     Raises InvalidInput for a surface there is not, and for a queryset in which nothing says an organization.
     """
+    courses = queryset_or_iterable
     scope = visible_organizations(user, surface)
     if isinstance(courses, QuerySet):
         return courses if scope.is_unrestricted else _filtered(courses, scope, user, surface)
