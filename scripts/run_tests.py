@@ -40,7 +40,7 @@ BUILD_PACKAGES = "gcc libmariadb-dev pkg-config python3-dev"
 # nothing to do with any database.
 SUITE_ARGUMENTS = ("-m", "not browser", "--ignore=tests/scripts")
 
-CHECKS = ("format", "lint", "types", "imports", "migrations", "deploy", "docs", "wheel")
+CHECKS = ("format", "lint", "types", "imports", "migrations", "deploy", "docs", "demo", "wheel")
 SUITES = ("sqlite", "mariadb", "postgresql", "redis", "browser", "other-release")
 LEGS = (*CHECKS, *SUITES, "coverage")
 
@@ -115,6 +115,7 @@ def checks(run: Run) -> dict[str, list[list[str]]]:
         "migrations": [[python, "-W", "error", str(ROOT / "scripts" / "check_migrations.py")]],
         "deploy": [[*django, "check", "--deploy", "--fail-level=WARNING", "--settings=scripts.deploy_settings"]],
         "docs": [[python, "-m", "sphinx", "-q", "-W", "--keep-going", "-n", "docs", "docs/_build/html"]],
+        "demo": [[python, "sandbox/run.py", "check"]],
         "wheel": [[python, str(ROOT / "scripts" / "wheel_check.py")]],
     }
 
