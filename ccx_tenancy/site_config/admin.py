@@ -22,7 +22,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.cache import patch_cache_control
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_protect
@@ -366,14 +365,10 @@ class _Page:
         if not form.is_valid():
             return self._editing(form)
         assert form.site is not None
-        if self._row is None and (found := self._admin.configuration_of(form.site)) is not None:
-            url = self._admin.edit_url(found.site, found)
-            link = format_html(
-                gettext('{} has a configuration already: <a href="{}">edit that one</a>.'), found.site.domain, url
-            )
-            if form.stale is None:
-                form.add_error("site", link)
-                return self._editing(form)
+        found = self._admin.configuration_of(form.site) if self._row is None else None
+        if found is not None and not self._admin.has_change_permission(self._request, found):
+            form.add_error("site", gettext("This site has a configuration already, and you may not change it."))
+            return self._editing(form)
         if "_draft" in self._request.POST:
             return self._keep(form)
         if form.stale is not None:
@@ -391,12 +386,12 @@ class _Page:
         try:
             stored = _published(form, self._request.user)
         except StaleRevision as error:
-            return self._stale(form, error)
-        except InvalidValues as error:
-            form.refuse(error)
-            return self._editing(form)
+            # Lost in this very moment: asked once more, the form finds both differences.
+            form = self._form(self._request.POST)
+            form.is_valid()
+            return self._stale(form, form.stale or error)
         except InvalidInput as error:
-            form.add_error(None, str(error))
+            form.refuse(error)
             return self._editing(form)
         assert form.site is not None
         row = self._row or self._admin.configuration_of(form.site)
@@ -416,7 +411,7 @@ class _Page:
                     # This text is not made from that draft, so the secrets masked in it are the published ones.
                     api.discard_draft(form.site, actor=user)
                 api.save_draft(form.site, form.values, actor=user, base_revision=form.cleaned_data["expected"])
-        except InvalidValues as error:
+        except InvalidInput as error:
             form.refuse(error)
             return self._editing(form)
         message = gettext("Your draft for %(domain)s is saved. Nobody else sees it until it is published.")

@@ -91,16 +91,17 @@ class ValuesForm(forms.Form):
                 actor=self._user if cleaned["draft"] else None,
                 expected=cleaned["expected"],
             )
-        except InvalidValues as error:
-            self.refuse(error)
         except StaleRevision as error:
             self.stale = error
         except (InvalidInput, UnknownRevision) as error:
-            self.add_error(None, _sentence(error))
+            self.refuse(error)
         return cleaned
 
-    def refuse(self, error: InvalidValues) -> None:
+    def refuse(self, error: InvalidInput | UnknownRevision) -> None:
         """Show every problem beside the field and, where its key is found in the text, at its line in the editor."""
+        if not isinstance(error, InvalidValues):
+            self.add_error(None, _sentence(error))
+            return
         found = places(self.cleaned_data["text"])
         marks = []
         for problem in error.problems:

@@ -22,6 +22,7 @@ from ccx_tenancy.site_config.admin import configurations
 from ccx_tenancy.site_config.documents import dump, parse, places
 from ccx_tenancy.site_config.models import SiteConfiguration, SiteConfigurationRevision
 from ccx_tenancy.site_config.schema import denied_reason, known_keys
+from ccx_tenancy.site_config.store import OwnTable
 from ccx_tenancy.tenants.api import tenant_context
 
 pytestmark = pytest.mark.django_db
@@ -240,6 +241,48 @@ def test_a_lost_race_shows_both_differences_and_keeps_what_was_typed(client, row
     assert api.current_values(DOMAIN).values == json.loads(typed)
 
 
+class RacingTable(OwnTable):
+    """Our table, in which somebody else is always faster by a moment, once."""
+
+    raced = False
+
+    def save(self, site_id, values, *, expected, **kwargs):
+        if not RacingTable.raced:
+            RacingTable.raced = True
+            expected_then = expected
+            super().save(site_id, {"PLATFORM_NAME": "Theirs"}, expected=expected_then, **kwargs)
+        return super().save(site_id, values, expected=expected, **kwargs)
+
+
+class RacingHost(StandaloneHost):
+    """A host with such a table."""
+
+    def __init__(self):
+        self.site_values = RacingTable()
+
+
+def test_a_race_lost_in_the_moment_of_publishing_is_shown_like_any_other(client, row, settings):
+    settings.CCX_TENANCY = {"HOST": "tests.site_config.test_admin.RacingHost"}
+    RacingTable.raced = False
+    response = post(client, row, GOOD, "_publish", reason="mine")
+    # The other's change was in our transaction here, and went with it: what is left to see is that nothing is lost.
+    assert response.status_code == 200
+    assert "Somebody else published in between" in response.content.decode()
+    assert text_in(response) == GOOD and "mine" in response.content.decode()
+    assert api.current_values(DOMAIN).revision == 1
+
+
+def test_a_secret_that_this_process_cannot_open_is_a_named_error(client, row, secret, settings):
+    settings.CCX_TENANCY = {"ENCRYPTION_KEYS": ["old"]}
+    api.set_site_values(DOMAIN, {secret: "hunter2"})
+    row.refresh_from_db()
+    settings.CCX_TENANCY = {"ENCRYPTION_KEYS": ["new"]}
+    assert client.get(url("change", row.pk)).status_code == 200
+    response = post(client, row, dump({**START, secret: "********", "SITE_NAME": "x"}))
+    assert "neither in CCX_TENANCY" in unescape(response.content.decode())
+    assert post(client, row, dump({**START, secret: "again"}), "_publish").status_code == 302
+
+
 @pytest.mark.parametrize("expected", ["", "x", "-1", "99", "9" * 30])
 def test_a_revision_that_never_was_is_refused(client, row, expected):
     response = post(client, row, GOOD, "_publish", expected=expected)
@@ -425,8 +468,14 @@ def test_an_empty_configuration_can_be_added(client):
 def test_a_site_that_has_a_configuration_gets_no_second_one(client, row):
     data = {"site": row.site_id, "text": "{}", "enabled": "on", "expected": 0}
     response = client.post(url("add"), {**data, "_publish": "1"})
-    assert response.status_code == 200
-    assert SiteConfiguration.objects.count() == 1
+    assert [change.kind for change in response.context["stale"].theirs] == ["added", "added"]
+    assert (SiteConfiguration.objects.count(), api.current_values(DOMAIN).revision) == (1, 1)
+    adder = staff("add_siteconfiguration", "view_site")
+    refused = adder.post(url("add"), {**data, "expected": 1, "_publish": "1"})
+    assert "has a configuration already, and you may not change it" in refused.content.decode()
+    assert api.current_values(DOMAIN).revision == 1
+    assert client.post(url("add"), {**data, "expected": 1, "_publish": "1"})["Location"] == url("change", row.pk)
+    assert (SiteConfiguration.objects.count(), api.current_values(DOMAIN).revision) == (1, 2)
     assert client.get(url("add"), {"site": row.site_id})["Location"] == url("change", row.pk)
 
 
