@@ -7,6 +7,7 @@ where the call itself is wrong: unknown options, a file that is not there. ``cal
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from argparse import PARSER, REMAINDER, SUPPRESS, ArgumentTypeError
@@ -20,9 +21,12 @@ from django.db import transaction
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.errors import InvalidDocument, InvalidValues, TenancyError
+from ccx_tenancy.management.output import printable
 
 REFUSED = 1
 USAGE = 2
+#: What a shell reports of a process that its reader (``head``, a pager) left: 128 and the number of SIGPIPE.
+NOBODY_READS = 141
 
 _SHOWN_PROBLEMS = 20
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -72,6 +76,16 @@ class TenancyCommand(BaseCommand):
         parser.__class__ = Parser  # Django offers no way to name another class.
         return parser
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command as a process of its own."""
+        try:
+            super().run_from_argv(argv)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes once more at the end: that shall find somebody who takes it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(NOBODY_READS)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command."""
         self._refuse_no_text(options)
@@ -81,9 +95,9 @@ class TenancyCommand(BaseCommand):
             shown = InvalidValues(error.problems[:_SHOWN_PROBLEMS], source=error.source)
             more = len(error.problems) - _SHOWN_PROBLEMS
             message = f"{shown}; and {more} more" if more > 0 else str(shown)
-            raise CommandError(_one_line(message), returncode=REFUSED) from error
+            raise CommandError(printable(message), returncode=REFUSED) from error
         except TenancyError as error:
-            raise CommandError(_one_line(str(error)), returncode=REFUSED) from error
+            raise CommandError(printable(str(error)), returncode=REFUSED) from error
 
     def run(self, options: dict[str, Any]) -> None:
         """Do what the options say. May raise TenancyError (refused) or UsageError."""
@@ -95,7 +109,7 @@ class TenancyCommand(BaseCommand):
 
     def warn(self, text: str) -> None:
         """Write a warning to stderr."""
-        self.stderr.write(f"warning: {text}", style_func=self.style.WARNING)
+        self.stderr.write(f"warning: {printable(text)}", style_func=self.style.WARNING)
 
     def _refuse_no_text(self, options: dict[str, Any]) -> None:
         for name, value in options.items():
@@ -227,7 +241,3 @@ def some(count: int, one: str, many: str = "") -> str:
 def listed(names: Iterable[str]) -> str:
     """Return names with commas, or ``none``."""
     return ", ".join(names) or "none"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.splitlines())

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ccx_tenancy.site_config.diff import ADDED, REMOVED, Difference
 
+# What json leaves as it is and a terminal obeys. It stands in texts alone, where JSON may write it as an escape.
+_CONTROL = re.compile("[\x7f-\x9f\u2028\u2029]")
+
 
 def as_json(value: Any) -> str:
     """Return the value as JSON on several lines. What JSON does not have (a date, a path) is written as text."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return _escaped(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def compact(value: Any) -> str:
     """Return the value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return _escaped(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def printable(text: str) -> str:
@@ -46,3 +50,7 @@ def difference_line(change: Difference) -> str:
 def difference_data(change: Difference) -> dict[str, Any]:
     """Return a difference as it stands in JSON output."""
     return {"path": list(change.path), "kind": change.kind, "before": change.before, "after": change.after}
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -31,6 +31,7 @@ def manage(tmp_path_factory):
 
     assert call("migrate", "--verbosity=0").returncode == 0
     assert call("tenancy", "apply", "-", stdin=json.dumps({"tenants": [GREEN]}).encode()).returncode == 0
+    call.environment = environment
     return call
 
 
@@ -96,3 +97,13 @@ def test_a_wrong_call_ends_with_two(manage, words, message):
 def test_what_is_refused_ends_with_one_and_one_line(manage, words, stdin, message):
     (line,) = ends(manage(*words, stdin=stdin), 1, stderr=message)
     assert line.startswith("CommandError: ")
+
+
+def test_a_reader_that_leaves_gets_no_traceback(manage):
+    command = [sys.executable, "-W", "error", "manage.py", "site_config", "explain", "grün.localhost", "SITE_NAME"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=manage.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    _, stderr = process.communicate(timeout=120)
+    assert (process.returncode, stderr) == (141, b"")

@@ -319,6 +319,17 @@ def test_a_bad_document_is_refused_by_file_and_place_and_changes_nothing(tenants
     assert data("tenancy", "list") == before
 
 
+def test_nothing_that_a_document_says_moves_the_cursor(document):
+    assert r"tenants[0].a\x1b[2J\nb: there is no such field" in refused(
+        "tenancy", "apply", document({"tenants": [{**GREEN, "a\x1b[2J\nb": 1}]})
+    )
+    path = document({"tenants": [{**GREEN, "configuration": {"A\x9b": "\x9b2J\u2028\x1b"}}]})
+    for form in ("table", "json"):
+        out, err = run("tenancy", "apply", path, "--dry-run", "--format", form)
+        assert all(character.isprintable() or character == "\n" for character in out + err)
+        assert r"\u009b2J\u2028\u001b" in out
+
+
 def test_of_many_problems_the_first_are_shown(document):
     message = refused("tenancy", "apply", document({"tenants": [None] * 100}))
     assert "tenants[19]" in message
