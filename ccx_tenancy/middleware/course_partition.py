@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from ccx_tenancy.middleware import answers, drf
 from ccx_tenancy.partition import policy
 from ccx_tenancy.partition import requests as requested
-from ccx_tenancy.partition.keys import Named
 from ccx_tenancy.tenants import revisions
 
 _GATE = "_ccx_tenancy_gate"
@@ -78,52 +77,50 @@ class CoursePartitionMiddleware:
 class _Gate:
     """What one request names, and whether it may."""
 
+    __slots__ = ("_known_user_passes", "_site", "is_viewed", "named", "request", "surface", "tenant")
+
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.tenant, self.surface = answers.tenant_of(request, "CoursePartitionMiddleware")
-        self.named: list[Named] = []
+        # The tenant whose site decides, if one does.
+        self._site = self.tenant if self.surface != policy.STUDIO else None
+        self.named = requested.named_in_path(request.path_info)
         self.is_viewed = False
         # Set where DRF's user is still to be judged: whether the user known before would have passed.
         self._known_user_passes: bool | None = None
-        path = requested.named_in_path(request.path_info)
-        if path:
-            self.named = policy.known(path)
 
     @property
     def is_open_question(self) -> bool:
         """Whether the answer is still to be checked."""
         return self._known_user_passes is not None or (bool(self.named) and not self.is_viewed)
 
-    @property
-    def _site_decides(self) -> bool:
-        return self.tenant is not None and self.surface != policy.STUDIO
-
     def look(self) -> None:
         """Look at the route's arguments, the query and the body. Raises TooLarge."""
         request = self.request
         match = request.resolver_match
-        found = requested.named_in_route(match) if match is not None else []
-        found += requested.named_in_query(request)
-        found += requested.named_in_body(request)
-        if found:
-            self.named += policy.known(found)
+        if match is not None:
+            self.named += requested.named_in_route(match, request.path_info)
+        self.named += requested.named_in_query(request)
+        self.named += requested.named_in_body(request)
 
     def allows(self, view: Any) -> bool:
         """Whether the view may be called; where only DRF will know the user, it may, and the user is judged there."""
         self.is_viewed = True
         if not self.named:
             return True
-        if self._site_decides and self.tenant is not None:
-            self.named = policy.foreign_to(self.tenant, self.named)
-            if not self.named:
-                return True
+        if self._site is not None:
+            self.named = policy.foreign_to(self._site, self.named)
+        else:
+            self.named = policy.known(self.named)
+        if not self.named:
+            return True
         passes = self._passes(self._user)
         cls = drf.view_class(view)
         if cls is None:
             return passes
         if "HTTP_AUTHORIZATION" not in self.request.META:
             # Only an operator passes on a site: one with a token, at most, is not known yet.
-            if self._site_decides:
+            if self._site is not None:
                 return passes
             if not passes and drf.asks_in_its_own_way(cls):
                 return False
@@ -136,7 +133,7 @@ class _Gate:
         return getattr(self.request, "user", None)
 
     def _passes(self, user: Any) -> bool:
-        if self._site_decides:
+        if self._site is not None:
             return policy.is_operator(user)
         surface = policy.STUDIO if self.surface == policy.STUDIO else policy.LMS
         return policy.may_name(user, self.named, surface, self.tenant)
@@ -154,8 +151,10 @@ class _Gate:
         elif self.named and not self.is_viewed:
             if response.status_code == 404 or _is_preflight(self.request, response):
                 return
-            if self._site_decides and self.tenant is not None:
-                self.named = policy.foreign_to(self.tenant, self.named)
+            if self._site is not None:
+                self.named = policy.foreign_to(self._site, self.named)
+            else:
+                self.named = policy.known(self.named)
             refused = bool(self.named) and not self._passes(self._user)
         else:
             return

@@ -9,9 +9,11 @@ Only requests that carry judges are touched: what did not come through our middl
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -99,6 +101,19 @@ def make_anonymous(request: Request) -> None:
 
 def view_class(view: Any) -> type[APIView] | None:
     """Return the class of a DRF view, also where a decorator hides it in a closure; None for other views."""
+    try:
+        return _classes[view]
+    except (KeyError, TypeError):
+        found = _find_class(view)
+    with contextlib.suppress(TypeError):  # Not every callable can be remembered.
+        _classes[view] = found
+    return found
+
+
+_classes: MutableMapping[Any, type[APIView] | None] = WeakKeyDictionary()
+
+
+def _find_class(view: Any) -> type[APIView] | None:
     left = [view]
     for _ in range(_CLOSURES):
         deeper: list[Any] = []

@@ -53,6 +53,7 @@ _HINT = re.compile(
     r"(?<![\w.$-])[A-Za-z][\w.-]*\$*:[\w.~*-]|[ic]4x|%|(?<![\w.~:/-])[\w.~-]+/[\w.~%-]+/[\w.~%-]+(?![\w.~%/-])"
 )
 _SHORT = 200
+_BEHIND_COLON = re.compile(r":[\w.~*-]")
 # Links, times and numbers.
 _DULL = re.compile(r"(?:https?://[^,;|%\s]*|[0-9][^,;|%\s/]*)$")
 
@@ -93,7 +94,7 @@ def named_in(text: str, *, prose: bool = True) -> tuple[Named, ...] | list[Named
         organization = plain[1] or plain[2]
         if organization.isascii():
             return [Named(fold(organization), text)]
-    elif _DULL.match(text) or (len(text) < _SHORT and _HINT.search(text) is None):
+    elif _DULL.match(text) or (len(text) < _SHORT and not _may_name(text)):
         return NOTHING
     found: list[Named] = []
     _read(text, prose, found)
@@ -105,6 +106,13 @@ def named_in(text: str, *, prose: bool = True) -> tuple[Named, ...] | list[Named
             text = decoded
             _read(text, prose, found)
     return found
+
+
+def _may_name(text: str) -> bool:
+    """Whether a short text may hold a key: a quick look, then a closer one."""
+    if _BEHIND_COLON.search(text) is None and "/" not in text and "%" not in text and ";_" not in text:
+        return False
+    return _HINT.search(text) is not None
 
 
 def named_by_organization_field(text: str) -> list[Named]:

@@ -181,18 +181,27 @@ def known(named: Iterable[Named]) -> list[Named]:
     found: list[Named] = []
     owned = tenant_index.index().organizations
     for one in named:
-        if one.organization.endswith(WILDCARD):
-            prefix = one.organization[: -len(WILDCARD)]
-            found.extend(Named(name, one.key) for name in _all_known() if name.startswith(prefix))
-        elif one.organization in owned or one.organization in _platform():
+        name = one.organization
+        if name in owned:
+            found.append(one)
+        elif name[-1:] == WILDCARD:
+            found.extend(Named(name, one.key) for name in _all_known() if name.startswith(one.organization[:-1]))
+        elif name in _platform():
             found.append(one)
     return found
 
 
 def foreign_to(tenant: TenantContext, named: Iterable[Named]) -> list[Named]:
-    """Return those of :func:`known` that do not belong to ``tenant``: another tenant's, and the platform's own."""
+    """Return those that somebody has and ``tenant`` has not: another tenant's, and the platform's own."""
     owned = tenant_index.index().organizations
-    return [one for one in named if (owner := owned.get(one.organization)) is None or owner.id != tenant.id]
+    others = []
+    for one in named:
+        owner = owned.get(one.organization)
+        if owner is None or owner.id != tenant.id:
+            others.append(one)
+    if not others:
+        return others
+    return [one for one in known(others) if (owner := owned.get(one.organization)) is None or owner.id != tenant.id]
 
 
 def may_name(user: Any, named: Iterable[Named], surface: str, tenant: TenantContext | None = None) -> bool:
@@ -232,9 +241,9 @@ def sees_everything(user: Any, surface: str) -> bool:
     """Whether nothing is hidden from the user: an operator; in Studio global staff too, where the setting says so."""
     if is_operator(user):
         return True
-    if surface != STUDIO or conf.partition_global_staff:
+    if surface != STUDIO or not getattr(user, "is_staff", False) or not getattr(user, "is_active", False):
         return False
-    return bool(getattr(user, "is_staff", False)) and bool(getattr(user, "is_active", False))
+    return not conf.partition_global_staff
 
 
 # Inside

@@ -40,12 +40,13 @@ ORGANIZATION_FIELDS = frozenset(
 )
 
 _OLD_COURSE_ROUTES = frozenset(("course", "courses"))
-_OLD_KEY_ROUTES = frozenset(("i4x", "c4x", "i4x:", "c4x:"))
+_OLD_ROUTES = _OLD_COURSE_ROUTES | {"i4x", "c4x", "i4x:", "c4x:"}
 _MULTIPART = "multipart/form-data"
 _FORM = "application/x-www-form-urlencoded"
 _DEPTH_OF_TEXTS = 4
 _PEEK = 64
 _JSON_CONTAINERS = ("{", "[")
+_JSON_OR_BLANK = frozenset("{[ \t\r\n\v\f")
 _JSON_STARTS = ("{", "[", '"')
 
 
@@ -56,29 +57,44 @@ class TooLarge(Exception):
 def named_in_path(path: str) -> list[Named]:
     """Return what the segments of a decoded path name, whatever route it leads to."""
     found: list[Named] = []
-    if ":" not in path and "%" not in path and "*" not in path and ";" not in path and path.count("/") < 4:
+    may_be_old = "c4x" in path or "i4x" in path or "course" in path
+    if ":" not in path and "%" not in path and "*" not in path and not may_be_old:
         return found
     segments = path.split("/")
     for position, segment in enumerate(segments):
-        if ":" in segment or "%" in segment or ";" in segment:
+        if ":" in segment or "%" in segment:
             found.extend(named_in(segment, prose=False))
-        elif segment.endswith(WILDCARD):
+        elif segment[-1:] == WILDCARD:
             # A prefix of keys that ends before the organization names them all.
             found.append(Named(WILDCARD, segment))
-        if segment in _OLD_COURSE_ROUTES or segment in _OLD_KEY_ROUTES:
-            names = [name for name in segments[position + 1 :] if name]
-            if len(names) > (2 if segment in _OLD_COURSE_ROUTES else 1) and ":" not in names[0]:
-                found.extend(named_in("/".join(names[:3]) if len(names) > 2 else f"/c4x/{names[0]}/", prose=False))
+        if may_be_old and segment in _OLD_ROUTES:
+            _read_old_path(segment, [name for name in segments[position + 1 :] if name], found)
     return found
 
 
-def named_in_route(match: ResolverMatch) -> list[Named]:
-    """Return what the arguments of the route name: texts, and key objects by their text."""
+def _read_old_path(route: str, names: list[str], found: list[Named]) -> None:
+    """Read an old key whose parts are segments: a course behind ``courses/``, a block or an asset behind its tag."""
+    if names and ":" not in names[0]:
+        if route in _OLD_COURSE_ROUTES:
+            if len(names) > 2:
+                found.extend(named_in("/".join(names[:3]), prose=False))
+        elif len(names) > 1:
+            found.extend(named_in(f"/c4x/{names[0]}/", prose=False))
+
+
+def named_in_route(match: ResolverMatch, path: str) -> list[Named]:
+    """Return what the arguments of the route name: texts, and key objects by their text. What is a whole segment of
+    ``path`` was read there already."""
     found: list[Named] = []
-    for value in match.args:
-        _read_argument("", value, found)
-    for name, value in match.kwargs.items():
-        _read_argument(name, value, found)
+    args, kwargs = match.args, match.kwargs
+    if args or kwargs:
+        segments = path.split("/")
+        for value in args:
+            if value not in segments:
+                _read_argument("", value, found)
+        for name, value in kwargs.items():
+            if value not in segments or name in ORGANIZATION_FIELDS:
+                _read_argument(name, value, found)
     return found
 
 
@@ -335,23 +351,21 @@ class _Reader:
 
     def _walk(self, document: Any) -> None:
         found = self._found
+        names: set[str] = set()
         left: list[tuple[Any, int]] = [(document, _DEPTH_OF_TEXTS)]
         while left:
             item, texts = left.pop()
             if isinstance(item, str):
-                if texts and item.lstrip()[:1] in _JSON_CONTAINERS:
-                    try:
-                        left.append((json.loads(item), texts - 1))
-                        continue
-                    except ValueError:
-                        pass
-                    except RecursionError:
-                        raise TooLarge("The document nests deeper than what is looked through.") from None
-                found.extend(named_in(item))
+                if texts and item[:1] in _JSON_OR_BLANK and (inner := self._document_in(item)) is not None:
+                    left.append((inner, texts - 1))
+                elif ":" in item or "/" in item or "%" in item or ";_" in item:
+                    found.extend(named_in(item))
             elif isinstance(item, dict):
                 self._count(len(item))
                 for name, value in item.items():
-                    found.extend(named_in(name))
+                    if name not in names:
+                        names.add(name)
+                        found.extend(named_in(name))
                     if _is_organization_field(name):
                         for one in value if isinstance(value, list) else (value,):
                             if isinstance(one, str):
@@ -360,8 +374,19 @@ class _Reader:
                         left.append((value, texts))
             elif isinstance(item, list):
                 self._count(len(item))
-                left.extend((value, texts) for value in item if isinstance(value, (str, dict, list)))
+                left.extend([(value, texts) for value in item if isinstance(value, (str, dict, list))])
+
+    def _document_in(self, text: str) -> Any:
+        """Return the object or list that a text holds as JSON, or None."""
+        if text.lstrip()[:1] not in _JSON_CONTAINERS:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError:
+            return None
+        except RecursionError:
+            raise TooLarge("The document nests deeper than what is looked through.") from None
 
 
 def _is_organization_field(name: str) -> bool:
-    return bool(name) and name.lower().replace("-", "_") in ORGANIZATION_FIELDS
+    return name in ORGANIZATION_FIELDS or name.lower().replace("-", "_") in ORGANIZATION_FIELDS
