@@ -14,6 +14,10 @@ class TenancyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     plugin_app = {
+        "url_config": {
+            service: {"namespace": "", "regex": "", "relative_path": "urls"}
+            for service in ("lms.djangoapp", "cms.djangoapp")
+        },
         "settings_config": {
             "lms.djangoapp": {
                 "common": {"relative_path": "hosts.openedx.settings.common"},

@@ -5,5 +5,5 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("__tenancy/", include("ccx_tenancy.site_config.urls")),
+    path("", include("ccx_tenancy.urls")),
 ]

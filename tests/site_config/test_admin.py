@@ -6,6 +6,7 @@ from html import unescape
 from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.contrib.sites.models import Site
@@ -700,3 +701,15 @@ def test_lines_are_compared_with_their_numbers_and_gaps():
     assert diff.lines(old, old) == []
     assert diff.lines("\n".join("ab" * 3000), "") is None
     assert diff.lines("", "a") == [diff.Line("added", "a", after=1)]
+
+
+# The addresses
+
+
+@pytest.mark.parametrize("service", ["lms.djangoapp", "cms.djangoapp"])
+def test_the_plug_in_gives_a_host_the_addresses_of_the_preview(service):
+    from edx_django_utils.plugins.plugin_urls import _get_url
+
+    config = apps.get_app_config("ccx_tenancy").plugin_app["url_config"][service]
+    pattern = _get_url(f"ccx_tenancy.{config['relative_path']}", config)
+    assert pattern.resolve("__tenancy/preview").view_name == "ccx_site_config:preview"
