@@ -33,7 +33,7 @@ def describe_tenant(key: str) -> dict[str, Any]:
     others: dict[str, Any] = {}
     for row in rows:
         stored = site_config.current_values(row.site) if row.site is not None else None
-        if stored is None or not stored.revision:
+        if stored is None or not (stored.revision or stored.values):
             continue
         if row.is_primary:
             entry["configuration"] = stored.values

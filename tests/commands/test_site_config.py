@@ -83,13 +83,13 @@ def test_a_dry_run_shows_the_differences_and_changes_nothing():
     assert out.splitlines() == [
         '~ SITE_NAME: "maxi-academy.example.com" -> "x"',
         "+ EXTRA: 1",
-        f"Would make the revision 2 of {MAXI}.",
+        f"Would make a new revision of {MAXI}, which is at 1.",
     ]
     out = said("site_config", "unset", MAXI, "SITE_NAME", "--dry-run")
     assert out.startswith('- SITE_NAME: "maxi-academy.example.com"\nWould make')
     set_("--text", "SITE_NAME=x")
     out = said("site_config", "rollback", MAXI, "1", "--dry-run")
-    assert out.startswith('~ SITE_NAME: "x" -> "maxi-academy.example.com"\nWould make the revision 3')
+    assert out.startswith('~ SITE_NAME: "x" -> "maxi-academy.example.com"\nWould make a new revision')
     assert values() == {**before, "SITE_NAME": "x"}
 
 
@@ -162,6 +162,7 @@ def test_diff_compares_two_revisions():
     assert said("site_config", "diff", MAXI, "1", "2") == "+ A: 1"
     assert said("site_config", "diff", "--format=table", MAXI, "2", "--no-color", "1") == "- A: 1"
     assert len(data("site_config", "diff", MAXI, "0")["changes"]) == 5
+    assert data("site_config", "diff", "blue-university.localhost")["from"] == 0
     assert "hold the same values" in said("site_config", "diff", MAXI, "3", "3")
     assert "no revision 8" in refused("site_config", "diff", MAXI, "8")
 

@@ -95,7 +95,7 @@ class Command(SubcommandsCommand):
         site = api.site_of(options["domain"])
         stored = api.current_values(site)
         name = options["name"]
-        if not stored.revision:
+        if not stored.revision and not stored.values:
             raise CommandError(f"{site.domain} stores no configuration.")
         if name is not None and name not in stored.values:
             raise CommandError(f"{site.domain} stores no value {name!r}; it stores {listed(stored.values)}.")
@@ -167,7 +167,10 @@ class Command(SubcommandsCommand):
         """Show what changed."""
         site = api.site_of(options["domain"])
         new = options["new"] if options["new"] is not None else api.current_values(site).revision
-        old = options["old"] if options["old"] is not None else max(new - 1, 0)
+        old = options["old"]
+        if old is None:
+            # A host may number the revisions of all sites in one row.
+            old = max((one.revision for one in api.history(site) if one.revision < new), default=0)
         found = api.compare(site, old, new)
         if options["format"] == "json":
             self.say(as_json({"from": old, "to": new, "changes": [difference_data(one) for one in found]}))
@@ -208,7 +211,7 @@ class Command(SubcommandsCommand):
         elif options["dry_run"]:
             for change in changes:
                 self.say(difference_line(change))
-            self.say(f"Would make the revision {after.revision} of {site.domain}.")
+            self.say(f"Would make a new revision of {site.domain}, which is at {before.revision}.")
         else:
             names = listed(dict.fromkeys(change.path[0] for change in changes))
             self.say(f"Made the revision {after.revision} of {site.domain}; changed are {names}.")
