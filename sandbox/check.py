@@ -72,6 +72,12 @@ class Browser:
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.get(on or path).text)
         return self._ask(path, {**fields, "csrfmiddlewaretoken": found[1] if found else ""})
 
+    def at(self, host: str) -> Browser:
+        """Return a browser for another host name that sends the cookies of this one there, as a thief would."""
+        other = Browser(self._port, host)
+        other._cookies = dict(self._cookies)
+        return other
+
     def sign_in(self, account: Mapping[str, str], path: str = "/login") -> Page:
         """Send the form for signing in."""
         return self.submit(path, {name: account[name] for name in ("username", "password")})
@@ -281,6 +287,10 @@ def _check_tenant(seed: Seed, tenant: Mapping[str, Any], port: int, report: Repo
             stranger = seed.member(other, "learner")
             page = Browser(port, host).sign_in(stranger)
             report.page(f"{host}/login ({stranger['username']}, of another tenant)", page, shows=['role="alert"'])
+            there = Browser(port, _domains(other, "lms")[0])
+            there.sign_in(stranger)
+            page = there.at(host).get("/")
+            report.page(f"{host}/ (a session of {there.host})", page, hides=[stranger["username"]])
 
     for alias in _domains(tenant, "alias"):
         path = "/courses/a+b/about?next=%2Fx%20y&n=1"

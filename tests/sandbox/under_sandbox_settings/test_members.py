@@ -64,7 +64,7 @@ def test_an_invitation_is_mailed_and_listed(owner, invite):
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"organization": "blue-labs"}, "blue-labs is not one of the available choices"),
+        ({"organization": "nowhere"}, "nowhere is not one of the available choices"),
         ({"role": "king"}, "king is not one of the available choices"),
         ({"email": "nowhere"}, "valid email address"),
         ({"email": "staff@example.com"}, "staff@example.com is author of maxi-academy already."),
@@ -74,6 +74,11 @@ def test_an_invitation_that_is_refused_says_why_and_sends_nothing(owner, changed
     response = owner.post("/members", {**INVITED, **changed})
     assert response.status_code == 200
     assert reason in text(response)
+    assert not Mail.objects.exists()
+
+
+def test_inviting_to_another_tenants_organization_is_not_found(owner):
+    assert owner.post("/members", {**INVITED, "organization": "blue-labs"}).status_code == 404
     assert not Mail.objects.exists()
 
 

@@ -164,6 +164,27 @@ def test_a_site_may_make_no_accounts(browse):
     assert not User.objects.filter(username="newcomer").exists()
 
 
+def test_a_session_of_one_tenant_is_nobodys_on_the_other(browse):
+    browser, other = browse(MAXI), browse(BLUE)
+    browser.post("/login", SIGN_IN)
+    other.cookies = browser.cookies
+    assert "maxi-learner" in text(browser.get("/"))
+    assert "maxi-learner" not in text(other.get("/"))
+    assert "maxi-learner" in text(browser.get("/"))
+
+
+def test_a_request_that_names_a_foreign_course_anywhere_is_not_found(browse):
+    own, foreign = ("course-v1:maxi-academy+CS101+2026_T1", "course-v1:blue-labs+ROB3+2026_T1")
+    browser = browse(MAXI)
+    assert browser.get("/", {"course_id": own}).status_code == 200
+    assert browser.get("/", {"course_id": foreign}).status_code == 404
+    assert browser.post("/login", {**SIGN_IN, "course_id": foreign}).status_code == 404
+    author = browse(STUDIO)
+    author.post("/login", {"username": "maxi-owner", "password": "sandbox-maxi-owner"})
+    assert author.get("/home/", {"course_id": own}).status_code == 200
+    assert author.get("/home/", {"course_id": foreign}).status_code == 404
+
+
 def test_the_admin_is_on_the_default_site_alone(browse):
     assert browse(DEFAULT).get("/admin/login/").status_code == 200
     for host in (MAXI, BLUE, STUDIO):
