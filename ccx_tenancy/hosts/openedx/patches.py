@@ -22,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
 from ccx_tenancy.hosts.openedx.sites import site_of
+from ccx_tenancy.middleware.tenant_access import guard_authenticator
 from ccx_tenancy.site_config import org_values, secrets
 from ccx_tenancy.site_config.snapshots import copied, snapshot_of
 
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: Where the host's helpers of site values live.
 HELPERS = "openedx.core.djangoapps.site_configuration.helpers"
+#: Where the host's class for bearer tokens lives.
+AUTHENTICATION = "openedx.core.lib.api.authentication"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,22 @@ def _make_get_value(original: Any) -> Any:
     return get_value
 
 
+# Bearer tokens outside of DRF
+
+
+def _bearer_tokens() -> list[Target]:
+    owner = import_module(AUTHENTICATION).BearerAuthentication
+    return [Target(owner, "authenticate", ("self", "request"), _make_guarded)]
+
+
+def _make_guarded(original: Any) -> Any:
+    class Authenticator:
+        authenticate = original
+
+    guard_authenticator(Authenticator)
+    return Authenticator.authenticate
+
+
 PATCHES: Mapping[str, Patch] = MappingProxyType(
     {
         "org_values": Patch(
@@ -218,6 +237,11 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             _secrets,
             "Secrets are sealed in the host's table, and the host reads them by this function.",
             "Without it the host gets the sealed form of a secret, which opens nothing.",
+        ),
+        "bearer_tokens": Patch(
+            _bearer_tokens,
+            "The LMS asks this class by hand, outside of Django REST framework, who sends a request to an XBlock.",
+            "Without it a bearer token of another tenant's member is good for the handlers of XBlocks.",
         ),
     }
 )

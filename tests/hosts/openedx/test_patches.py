@@ -4,8 +4,11 @@ import sys
 from types import ModuleType
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sites.models import Site
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponse
+from django.test import RequestFactory
 
 from ccx_tenancy import api
 from ccx_tenancy.hosts.openedx import patches
@@ -16,19 +19,26 @@ from tests.hosts.openedx.standin.site_configuration.models import SiteConfigurat
 pytestmark = pytest.mark.django_db
 
 
+def authenticate(self, request):
+    """What the host's class for bearer tokens does: whose token it is stands in the request."""
+    return request.token_of, "token"
+
+
 @pytest.fixture(autouse=True)
 def host(settings, monkeypatch):
     """The host's helpers as a module, and all patches installed."""
     settings.CCX_TENANCY = {"HOST": "ccx_tenancy.hosts.openedx.OpenEdxHost"}
     module = ModuleType(patches.HELPERS)
     module.get_current_site_configuration = lambda: "what the host finds"
-    parts = patches.HELPERS.split(".")
-    for length in range(1, len(parts)):
-        name = ".".join(parts[:length])
-        package = ModuleType(name)
-        package.__path__ = []
-        monkeypatch.setitem(sys.modules, name, package)
-    monkeypatch.setitem(sys.modules, patches.HELPERS, module)
+    authentication = ModuleType(patches.AUTHENTICATION)
+    authentication.BearerAuthentication = type("BearerAuthentication", (), {"authenticate": authenticate})
+    for made in (module, authentication):
+        parts = made.__name__.split(".")
+        for length in range(1, len(parts)):
+            package = ModuleType(".".join(parts[:length]))
+            package.__path__ = []
+            monkeypatch.setitem(sys.modules, package.__name__, package)
+        monkeypatch.setitem(sys.modules, made.__name__, made)
     patches.install()
     yield module
     patches.remove()
@@ -144,3 +154,21 @@ def test_a_patch_can_be_left_out_and_an_unknown_name_is_refused(settings):
     settings.CCX_TENANCY = {**settings.CCX_TENANCY, "HOST_PATCHES_OFF": ["typo"]}
     with pytest.raises(ImproperlyConfigured, match="'typo'; known are 'org_values'"):
         patches.install()
+
+
+def test_a_bearer_token_outside_of_drf_is_nobodys_on_a_foreign_site(acme):
+    from ccx_tenancy.middleware import TenantAccessMiddleware
+
+    author = sys.modules[patches.AUTHENTICATION].BearerAuthentication()
+    member, stranger = User.objects.create_user("member"), User.objects.create_user("stranger")
+    api.add_member(member, "Acme")
+
+    def visit(user):
+        request = RequestFactory().get("/")
+        request.tenant, request.tenancy_surface, request.token_of = api.resolve_tenant("acme.localhost"), "lms", user
+        found = []
+        TenantAccessMiddleware(lambda request: found.append(author.authenticate(request)) or HttpResponse())(request)
+        return found[0]
+
+    assert visit(member) == (member, "token")
+    assert visit(stranger) is None

@@ -62,6 +62,34 @@ def test_each_service_gets_apps_middleware_and_its_surface_and_keeps_what_it_had
     assert settings.CCX_TENANCY["SURFACE"] == surface
 
 
+def test_our_backend_stands_before_the_hosts_for_passwords_and_the_social_ones_stay():
+    settings = service()
+    common.plugin_settings(settings)
+    settings.AUTHENTICATION_BACKENDS = [
+        "social_core.backends.facebook.FacebookOAuth2",
+        *settings.AUTHENTICATION_BACKENDS,
+    ]
+    production.plugin_settings(settings)
+    assert settings.AUTHENTICATION_BACKENDS == [
+        "social_core.backends.facebook.FacebookOAuth2",
+        "social_core.backends.google.GoogleOAuth2",
+        placement.BACKEND,
+        BACKEND,
+    ]
+
+
+def test_a_host_without_its_password_backend_stops_the_start():
+    with pytest.raises(ImproperlyConfigured, match="AUTHENTICATION_BACKENDS does not hold"):
+        common.plugin_settings(service(AUTHENTICATION_BACKENDS=[]))
+
+
+def test_the_gates_stand_directly_below_the_authentication():
+    settings = service()
+    common.plugin_settings(settings)
+    at = settings.MIDDLEWARE.index(placement.AUTHENTICATION)
+    assert settings.MIDDLEWARE[at + 1 : at + 3] == [placement.ACCESS, placement.PARTITION]
+
+
 def test_the_tenant_is_known_directly_after_the_site():
     settings = service()
     common.plugin_settings(settings)
@@ -129,11 +157,8 @@ def ids():
 def installed(name="lms"):
     settings = service(name)
     common.plugin_settings(settings)
-    return {
-        "ROOT_URLCONF": settings.ROOT_URLCONF,
-        "MIDDLEWARE": settings.MIDDLEWARE,
-        "CCX_TENANCY": settings.CCX_TENANCY,
-    }
+    names = ("ROOT_URLCONF", "MIDDLEWARE", "AUTHENTICATION_BACKENDS", "CCX_TENANCY")
+    return {name: getattr(settings, name) for name in names}
 
 
 def test_the_check_is_silent_outside_of_open_edx():
@@ -164,7 +189,7 @@ def test_the_check_sees_a_wrong_order():
 
 
 def test_the_check_sees_the_surface_of_the_other_service():
-    with override_settings(**{**installed("cms"), "CCX_TENANCY": {"HOST": placement.HOST, "SURFACE": "lms"}}):
+    with override_settings(**{**installed("cms"), "CCX_TENANCY": {**placement.DEFAULTS, "SURFACE": "lms"}}):
         assert ids() == ["ccx_tenancy.E105"]
 
 
@@ -179,3 +204,9 @@ def test_the_check_sees_an_app_that_is_not_installed():
     kept = [app for app in settings.INSTALLED_APPS if app != "ccx_tenancy.site_config"]
     with override_settings(**installed(), INSTALLED_APPS=kept):
         assert ids() == ["ccx_tenancy.E101"]
+
+
+def test_the_check_sees_that_the_hosts_backend_asks_for_no_membership():
+    for backends in ([BACKEND], [BACKEND, placement.BACKEND]):
+        with override_settings(**{**installed(), "AUTHENTICATION_BACKENDS": backends}):
+            assert ids() == ["ccx_tenancy.E106"]

@@ -32,13 +32,15 @@ SAFE_SESSION = "openedx.core.djangoapps.safe_sessions.middleware.SafeSessionMidd
 AUTHENTICATION = "openedx.core.djangoapps.cache_toolbox.middleware.CacheBackedAuthenticationMiddleware"
 
 CURRENT_TENANT = "ccx_tenancy.middleware.CurrentTenantMiddleware"
+ACCESS = "ccx_tenancy.middleware.TenantAccessMiddleware"
+PARTITION = "ccx_tenancy.middleware.CoursePartitionMiddleware"
 
 #: Ours, each with the host's middleware that it stands directly behind. Several behind one stand in this order.
-ANCHORS = {CURRENT_TENANT: CURRENT_SITE}
+ANCHORS = {CURRENT_TENANT: CURRENT_SITE, ACCESS: AUTHENTICATION, PARTITION: AUTHENTICATION}
 
 #: How these stand to each other, from the outside in. The tenant needs the Site before it, and everything that knows
 #: the user may ask for the tenant.
-ORDER = (CURRENT_SITE, CURRENT_TENANT, SAFE_SESSION, AUTHENTICATION)
+ORDER = (CURRENT_SITE, CURRENT_TENANT, SAFE_SESSION, AUTHENTICATION, ACCESS, PARTITION)
 
 #: Middleware of the host that reads the course of the path or speaks for the site: below all of ours, where present.
 BELOW = (
@@ -52,6 +54,15 @@ BELOW = (
     "openedx.core.djangoapps.theming.middleware.CurrentSiteThemeMiddleware",
 )
 
+#: The host's backend for user names and passwords. It admits whoever knows the password, so ours stands before it; it
+#: stays in the list, because sessions name it.
+PASSWORD_BACKEND = "django.contrib.auth.backends.AllowAllUsersModelBackend"  # noqa: S105 - no password
+BACKEND = "ccx_tenancy.hosts.openedx.backends.PasswordBackend"
+
+#: Our defaults where the host is Open edX. There an inactive account is one whose address is not confirmed yet, and
+#: Studio signs in through the platform's own LMS, so authors of all tenants have to get in there.
+DEFAULTS = {"HOST": HOST, "INACTIVE_USERS_SIGN_IN": True, "DEFAULT_SITE_LOGIN": "everybody"}
+
 #: The surface of each service, by the module of its root URLconf.
 SURFACES = {"lms.urls": "lms", "cms.urls": "studio"}
 
@@ -64,7 +75,8 @@ def install(settings: Any) -> None:
     surface = surface_of(settings)
     add_apps(settings.INSTALLED_APPS)
     add_middleware(settings.MIDDLEWARE)
-    settings.CCX_TENANCY = {"HOST": HOST, "SURFACE": surface, **getattr(settings, "CCX_TENANCY", {})}
+    add_backend(settings.AUTHENTICATION_BACKENDS)
+    settings.CCX_TENANCY = {**DEFAULTS, "SURFACE": surface, **getattr(settings, "CCX_TENANCY", {})}
 
 
 def surface_of(settings: Any) -> str:
@@ -113,6 +125,31 @@ def _position(middleware: Sequence[str], anchor: str, ours: str) -> int:
     if anchor not in middleware:
         raise ImproperlyConfigured(absent(anchor, ours))
     return middleware.index(anchor)
+
+
+def add_backend(backends: list[str]) -> None:
+    """Insert our backend directly before the host's for passwords; all others keep their places. Raises
+    ImproperlyConfigured where that is absent or stands before ours."""
+    if BACKEND not in backends:
+        if PASSWORD_BACKEND not in backends:
+            raise ImproperlyConfigured(backend_problem(backends))
+        backends.insert(backends.index(PASSWORD_BACKEND), BACKEND)
+    if problem := backend_problem(backends):
+        raise ImproperlyConfigured(problem)
+
+
+def backend_problem(backends: Sequence[str]) -> str | None:
+    """Return what is wrong with ``AUTHENTICATION_BACKENDS``, or None."""
+    if BACKEND not in backends and PASSWORD_BACKEND not in backends:
+        return (
+            f"AUTHENTICATION_BACKENDS does not hold {PASSWORD_BACKEND!r}, before which ccx_tenancy puts {BACKEND!r}."
+            " Put ours into the list yourself, before whatever takes passwords in this host."
+        )
+    if BACKEND not in backends:
+        return f"AUTHENTICATION_BACKENDS does not hold {BACKEND!r}: a password is good on every tenant's site."
+    if PASSWORD_BACKEND in backends[: backends.index(BACKEND)]:
+        return f"AUTHENTICATION_BACKENDS holds {PASSWORD_BACKEND!r} before {BACKEND!r}; it has to stand after it."
+    return None
 
 
 def absent(anchor: str, ours: str) -> str:
