@@ -4,6 +4,7 @@ It composes the rooms below (rows, values), so that each of them stays ignorant 
 docs/decisions/0004-provisioning-composes-the-rooms.rst.
 """
 
+from ccx_tenancy.provisioning.adopt import Adoption, adopt_sites, plan_adoption
 from ccx_tenancy.provisioning.apply import Applied, Failure, apply_document, plan_document
 from ccx_tenancy.provisioning.create import create_tenant
 from ccx_tenancy.provisioning.describe import describe_tenant
@@ -11,14 +12,17 @@ from ccx_tenancy.provisioning.plan import Change, Item, Plan
 from ccx_tenancy.provisioning.sites import ensure_site
 
 __all__ = [
+    "Adoption",
     "Applied",
     "Change",
     "Failure",
     "Item",
     "Plan",
+    "adopt_sites",
     "apply_document",
     "create_tenant",
     "describe_tenant",
     "ensure_site",
+    "plan_adoption",
     "plan_document",
 ]

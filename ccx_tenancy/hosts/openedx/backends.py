@@ -30,8 +30,9 @@ class PasswordBackend(OrganizationMemberBackend):
         tenant = getattr(request, "tenant", None) or current_tenant()
         if tenant is None and conf.default_site_login == "everybody":
             return None
-        for found in (super(), DefaultSiteBackend()):
-            user = found.authenticate(request, username=username, password=password, **kwargs)
-            if user is not None:
-                return user
-        raise PermissionDenied
+        user = super().authenticate(request, username=username, password=password, **kwargs)
+        if user is None:
+            user = DefaultSiteBackend().authenticate(request, username=username, password=password, **kwargs)
+        if user is None:
+            raise PermissionDenied
+        return user

@@ -27,7 +27,7 @@ from ccx_tenancy.management.command import (
 )
 from ccx_tenancy.management.output import as_json, printable, table
 from ccx_tenancy.management.plans import item_data, item_lines
-from ccx_tenancy.provisioning import Applied, Failure, Item
+from ccx_tenancy.provisioning import Adoption, Applied, Failure, Item, adopt_sites, plan_adoption
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config.documents import parse
 from ccx_tenancy.tenants import api as tenants
@@ -73,6 +73,12 @@ class Command(SubcommandsCommand):
         add_dry_run(apply)
         add_who_and_why(apply)
         add_format(apply)
+
+        adopt = add("adopt", "Make tenants of the sites whose course_org_filter names organizations.", self.adopt_sites)
+        adopt.add_argument("domains", metavar="DOMAIN", nargs="*", help="Only these sites. Default: all that can be.")
+        add_dry_run(adopt)
+        add_who_and_why(adopt, reason=False)
+        add_format(adopt)
 
         for name, help_text, method in (
             ("suspend", "Make a tenant's sites answer 503; its data stay.", self.suspend_tenant),
@@ -187,6 +193,26 @@ class Command(SubcommandsCommand):
         for line in item_lines(item):
             self.say(line)
 
+    # Sites that are there already
+
+    def adopt_sites(self, options: dict[str, Any]) -> None:
+        """Plan the adoption of sites, and carry it out: all, or none where one of them cannot be."""
+        domains = options["domains"] or None
+        found = plan_adoption(domains) if options["dry_run"] else adopt_sites(domains, actor=actor_of(options))
+        if options["format"] == "json":
+            self.say(as_json([_adoption_data(one) for one in found]))
+        else:
+            for one in found:
+                for line in _adoption_lines(one):
+                    self.say(printable(line))
+        for one in found:
+            for warning in one.warnings:
+                self.warn(printable(f"{one.domain}: {warning}"))
+        if options["format"] == "table":
+            ready = [one for one in found if not one.skipped and not one.conflicts]
+            done = "would be adopted" if options["dry_run"] else "adopted"
+            self.say(f"{some(len(ready), 'site')} {done}.")
+
     # States
 
     def suspend_tenant(self, options: dict[str, Any]) -> None:
@@ -266,3 +292,15 @@ class Command(SubcommandsCommand):
             call_command(words[0], *words[1:], stdout=self.stdout)
         finally:
             self.stdout.ending = ending
+
+
+def _adoption_data(one: Adoption) -> dict[str, Any]:
+    names = ("domain", "key", "name", "organizations", "skipped", "conflicts", "warnings")
+    return {name: getattr(one, name) for name in names}
+
+
+def _adoption_lines(one: Adoption) -> list[str]:
+    if one.skipped:
+        return [f"  {one.domain}: left as it is, {one.skipped}"]
+    lines = [f"{'!' if one.conflicts else '+'} {one.domain}: tenant {one.key!r} with {listed(one.organizations)}"]
+    return lines + [f"    conflict: {reason}" for reason in one.conflicts]
