@@ -153,3 +153,18 @@ def test_joining_needs_a_tenant(db, make_user):
     with pytest.raises(errors.UnknownTenant):
         membership.join(make_user("bob"), "nope")
     assert not OrganizationMembership.objects.exists()
+
+
+def test_a_tenant_without_organizations_or_without_a_domain_cannot_be_joined_or_invited_to(acme, make_user):
+    from organizations.models import Organization
+
+    from ccx_tenancy.tenants import api as tenants
+
+    acme.domains.all().delete()
+    with pytest.raises(errors.InvalidState, match="'acme' has no LMS domain"):
+        api.invite("new@example.com", "AcmeX", "learner", invited_by=None)
+    for name in ("AcmeX", "AcmeLabs"):
+        tenants.remove_organization(acme, name)
+    assert Organization.objects.filter(short_name="AcmeX").exists()
+    with pytest.raises(errors.JoinRefused, match="'acme' has no organization to join yet"):
+        membership.join(make_user("ann"), "acme")

@@ -489,3 +489,24 @@ def test_an_owner_who_cannot_be_one_leaves_no_tenant_behind(db):
         api.create_tenant("initech", name="I", domain="i.example.com", organizations=["New"], owner=User(username="x"))
     with pytest.raises(errors.UnknownTenant):
         api.get_tenant("initech")
+
+
+def test_a_permission_is_asked_with_its_organization(acme, make_user):
+    ann, boss = make_user("ann"), make_user("boss", is_superuser=True)
+    api.add_member(ann, "AcmeX", "admin")
+    assert membership.has_permission(ann, "ccx_tenancy.manage_members", "acmex")
+    assert not membership.has_permission(ann, "ccx_tenancy.manage_api_keys", "AcmeX")
+    assert not membership.has_permission(ann, "ccx_tenancy.manage_members", "AcmeLabs")
+    assert not membership.has_permission(None, "ccx_tenancy.view_members", "AcmeX")
+    assert membership.has_permission(boss, "ccx_tenancy.manage_api_keys", "AcmeLabs")
+    assert not membership.has_permission(boss, "ccx_tenancy.fly", "AcmeLabs")
+
+
+def test_saving_and_deleting_a_row_itself_is_seen_at_once(acme, make_user):
+    ann = make_user("ann")
+    row = api.add_member(ann, "AcmeX")
+    row.role = "staff"
+    row.save()
+    assert api.has_role(ann, "AcmeX", "staff")
+    row.delete()
+    assert not api.has_role(ann, "AcmeX", "learner")
