@@ -25,6 +25,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import condition, require_GET, require_POST
 
 from ccx_tenancy.admin_support import STYLE, Autocomplete, ReadOnlyAdmin, goes_with_another, pretty
@@ -145,6 +146,7 @@ class SiteValuesAdmin(ConfigurationBase):
 
     # Editing
 
+    @method_decorator(sensitive_post_parameters("text"))
     @method_decorator(csrf_protect)
     def changeform_view(
         self,
