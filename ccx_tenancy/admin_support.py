@@ -44,6 +44,10 @@ class BoundedPaginator(BasePaginator):
 class Autocomplete(AutocompleteSelect):
     """Chooses a row by typing. A posted value that is no number is shown as none: Django breaks on it."""
 
+    def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> Any:
+        """Return the attributes, with a text to be read where nothing is chosen."""
+        return {**super().build_attrs(base_attrs, extra_attrs), "data-placeholder": _("Type to choose")}
+
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
         """Return the one option that is chosen."""
         return super().optgroups(name, [one for one in value if _is_number(str(one))], attr)

@@ -194,7 +194,15 @@ class KnownDomainForm(RefusalForm):
 
 
 class ApiFormSet(BaseInlineFormSet):
-    """Rows whose uniqueness is the API's business."""
+    """Rows whose uniqueness is the API's business. The column's head is the name of each field in it."""
+
+    def add_fields(self, form: Any, index: Any) -> None:
+        """Add the fields that every row has, and give all of them a name to be read out."""
+        super().add_fields(form, index)
+        row = f"{form.instance}: " if form.instance.pk else ""
+        for name, field in form.fields.items():
+            label = field.label or name.replace("_", " ")
+            field.widget.attrs.setdefault("aria-label", f"{row}{label}")
 
     def validate_unique(self) -> None:
         """Leave it to the API."""
