@@ -10,15 +10,20 @@ from django.db.models import Case, CharField, F, Field, ForeignKey, Model, Q, Qu
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Lower, StrIndex, Substr
 from django.db.models.lookups import GreaterThan
+from opaque_keys import OpaqueKey
 from opaque_keys.edx.django.models import CourseKeyField, LearningContextKeyField, OpaqueKeyField
 from organizations.models import Organization
 
-from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_tenant
 from ccx_tenancy.errors import InvalidInput
-from ccx_tenancy.partition.keys import named_by_organization_field
-from ccx_tenancy.partition.policy import LMS, OrgScope, has_direct_role, named_by_key, visible_organizations
-from ccx_tenancy.tenants.index import index
+from ccx_tenancy.partition.policy import (
+    OrgScope,
+    direct_roles,
+    foreign_to,
+    named_by_key,
+    scope_by_membership,
+    with_direct,
+)
 
 Row = TypeVar("Row", bound=Model)
 Item = TypeVar("Item")
@@ -58,81 +63,83 @@ def filter_courses(user: Any, queryset_or_iterable: Any, surface: str) -> Any:
 
     Raises InvalidInput for a surface there is not, and for a queryset in which nothing says an organization.
     """
-    courses = queryset_or_iterable
-    scope = visible_organizations(user, surface)
-    if isinstance(courses, QuerySet):
-        return courses if scope.is_unrestricted else _filtered(courses, scope, user, surface)
+    scope = scope_by_membership(user, surface)
+    is_query = isinstance(queryset_or_iterable, QuerySet)
     if scope.is_unrestricted:
-        return list(courses)
-    return [item for item in courses if _is_visible(item, scope, user, surface)]
+        return queryset_or_iterable if is_query else list(queryset_or_iterable)
+    direct = direct_roles(user, surface)
+    if scope.hidden is None:
+        scope = with_direct(scope, direct.organizations)
+    keys = _counting(direct.keys)
+    if is_query:
+        return _filtered(queryset_or_iterable, scope, keys)
+    return [item for item in queryset_or_iterable if _is_visible(item, scope, keys)]
 
 
-def _is_visible(item: Any, scope: OrgScope, user: Any, surface: str) -> bool:
-    key, organization = _said_by(item)
-    if organization is not None and organization in scope:
+def _counting(keys: frozenset[str]) -> frozenset[str]:
+    """Return the keys on which a role of the host counts here: in a tenant's own Studio those of the tenant."""
+    tenant = current_tenant()
+    if tenant is None or not keys:
+        return keys
+    return frozenset(key for key in keys if not foreign_to(tenant, named_by_key(key)))
+
+
+def _is_visible(item: Any, scope: OrgScope, keys: frozenset[str]) -> bool:
+    organization = _organization_of(item)
+    if organization is not None and (organization in scope or not keys):
+        return organization in scope
+    key = _key_of(item)
+    if key is None:
+        return False
+    if organization is None and all(one.organization in scope for one in named_by_key(key)):
         return True
-    named = named_by_key(key) if key is not None else []
-    if organization is None:
-        if named and all(one.organization in scope for one in named):
-            return True
-    elif not named:
-        named = named_by_organization_field(organization)
-    return bool(named) and all(has_direct_role(user, one, surface) for one in named)
+    return str(key) in keys
 
 
-def _said_by(item: Any) -> tuple[Any, str | None]:
-    """Return the key of an item and the short name of its organization, each None where the item does not say."""
+def _said_by(item: Any, name: str) -> Any:
+    return item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
+
+
+def _organization_of(item: Any) -> str | None:
+    """Return the short name of an item's organization, or None where the item says none."""
+    if isinstance(item, Organization):
+        return item.short_name  # type: ignore[no-any-return]
     if isinstance(item, str):
-        return item, None
-
-    def get(name: str) -> Any:
-        return item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
-
-    organization = get("org") or get("organization")
+        return None
+    organization = _said_by(item, "org") or _said_by(item, "organization")
     organization = getattr(organization, "short_name", organization)
-    if not isinstance(organization, str):
-        organization = item.short_name if isinstance(item, Organization) else None
-    if hasattr(item, "CANONICAL_NAMESPACE"):  # An opaque key itself.
-        return item, organization
-    for name in _KEY_FIELDS:
-        key = get(name)
+    return organization if isinstance(organization, str) else None
+
+
+def _key_of(item: Any) -> Any:
+    """Return the key that an item is or has, or None."""
+    candidates = (_said_by(item, name) for name in _KEY_FIELDS) if not _is_key(item) else (item,)
+    for key in candidates:
         if key is not None and not callable(key) and named_by_key(key):
-            return key, organization
-    return None, organization
+            return key
+    return None
 
 
-def _filtered(courses: QuerySet[Any], scope: OrgScope, user: Any, surface: str) -> QuerySet[Any]:
-    organization, key = _expressions(courses.model)
+def _is_key(item: Any) -> bool:
+    return isinstance(item, (str, OpaqueKey))
+
+
+def _filtered(rows: QuerySet[Any], scope: OrgScope, keys: frozenset[str]) -> QuerySet[Any]:
+    organization, key = _expressions(rows.model)
     if organization is None:
         raise InvalidInput(
-            f"Nothing in {courses.model._meta.label} says an organization: it has none of the fields"
+            f"Nothing in {rows.model._meta.label} says an organization: it has none of the fields"
             f" {', '.join(_ORGANIZATION_FIELDS)}, and no field that holds a key."
         )
-    courses = courses.alias(_tenancy_org=Lower(organization))
+    rows = rows.alias(_tenancy_org=Lower(organization))
     if scope.hidden is None:
         visible = Q(_tenancy_org__in=sorted(scope.folded))
     else:
         visible = ~Q(_tenancy_org__in=sorted(scope.hidden))
-    if key is not None and (direct := _direct_keys(user, surface)):
-        courses = courses.alias(_tenancy_key=Cast(key, TextField()))
-        visible |= Q(_tenancy_key__in=direct)
-    return courses.filter(visible)
-
-
-def _direct_keys(user: Any, surface: str) -> list[str]:
-    """Return the keys on which the host gives a role that counts here."""
-    tenant = current_tenant()
-    if not getattr(user, "is_authenticated", False) or (surface == LMS and tenant is not None):
-        return []
-    keys = sorted(conf.host.direct_roles(user, surface).keys)
-    if tenant is None:
-        return keys
-    owned = index().organizations
-    return [
-        key
-        for key in keys
-        if all((owner := owned.get(one.organization)) and owner.id == tenant.id for one in named_by_key(key))
-    ]
+    if key is not None and keys:
+        rows = rows.alias(_tenancy_key=Cast(key, TextField()))
+        visible |= Q(_tenancy_key__in=sorted(keys))
+    return rows.filter(visible)
 
 
 def _expressions(model: type[Model], prefix: str = "") -> tuple[Combinable | None, Combinable | None]:

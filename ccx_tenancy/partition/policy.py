@@ -5,7 +5,7 @@ leaves out whatever it does not know. *What may a request name* is the gate's: i
 are known to be somebody else's, and lets pass what belongs to nobody, so that a word that looks like a key does no
 harm.
 
-With no tenant that has an organization nothing is hidden from anybody.
+With no tenant nothing is hidden from anybody.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ccx_tenancy.context import TenantContext, current_tenant
 from ccx_tenancy.errors import InvalidInput
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.partition.keys import WILDCARD, Named, comparable, named_in
+from ccx_tenancy.ports import DirectRoles
 from ccx_tenancy.tenants import index as tenant_index
 from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.api import fold
@@ -99,6 +100,14 @@ def visible_organizations(user: Any, surface: str) -> OrgScope:
 
     Raises InvalidInput for another surface. No query while the process is warm.
     """
+    scope = scope_by_membership(user, surface)
+    if scope.is_all or scope.hidden is not None or (surface == LMS and current_tenant() is not None):
+        return scope
+    return with_direct(scope, direct_roles(user, surface).organizations)
+
+
+def scope_by_membership(user: Any, surface: str) -> OrgScope:
+    """Return :func:`visible_organizations` without what the host itself gives, which may take a query."""
     _check_surface(surface)
     if sees_everything(user, surface):
         return OrgScope(is_all=True)
@@ -119,8 +128,19 @@ def visible_organizations(user: Any, surface: str) -> OrgScope:
         return OrgScope(_spelled(names))
     if not _belongs_to_a_tenant(memberships, owned):
         return OrgScope({*_platform_names(), *_spelled(names)}, hidden=_without(owned, names))
-    names += [fold(name) for name in _direct_organizations(user, surface) if fold(name) not in owned]
     return OrgScope(_spelled(names))
+
+
+def with_direct(scope: OrgScope, organizations: Iterable[str]) -> OrgScope:
+    """Return the scope with those of ``organizations`` (in which the host gives a role) that are the platform's own.
+
+    In a tenant's organization only a membership counts.
+    """
+    if current_tenant() is not None:
+        return scope
+    owned = tenant_index.index().organizations
+    more = [name for name in map(fold, organizations) if name not in owned]
+    return OrgScope({*scope, *_spelled(more)}) if more else scope
 
 
 def can_see(user: Any, key: Any, surface: str) -> bool:
@@ -129,7 +149,7 @@ def can_see(user: Any, key: Any, surface: str) -> bool:
     False for what is no key, unless the user sees everything. Outside of an LMS site a direct role that the host gives
     on that very key counts too. Raises InvalidInput for another surface.
     """
-    scope = visible_organizations(user, surface)
+    scope = scope_by_membership(user, surface)
     if key is None:
         return False
     if scope.is_unrestricted:
@@ -172,8 +192,8 @@ def has_direct_role(user: Any, named: Named, surface: str) -> bool:
 
 
 def has_tenants() -> bool:
-    """Whether any organization belongs to a tenant: without one there is nothing to keep apart."""
-    return bool(tenant_index.index().organizations)
+    """Whether there is a tenant: without one there is nothing to keep apart."""
+    return bool(tenant_index.index().tenants)
 
 
 def known(named: Iterable[Named]) -> list[Named]:
@@ -277,8 +297,11 @@ def _belongs_to_a_tenant(memberships: Mapping[str, int], owned: Mapping[str, Ten
     return any(name in owned for name in memberships)
 
 
-def _direct_organizations(user: Any, surface: str) -> Iterable[str]:
-    return conf.host.direct_roles(user, surface).organizations if _is_signed_in(user) else ()
+def direct_roles(user: Any, surface: str) -> DirectRoles:
+    """Return what the host itself gives the user, where that counts: nothing on a tenant's LMS site."""
+    if not _is_signed_in(user) or (surface == LMS and current_tenant() is not None):
+        return DirectRoles()
+    return conf.host.direct_roles(user, surface)
 
 
 def _without(owned: Mapping[str, TenantContext], names: Iterable[str]) -> Mapping[str, Any]:
