@@ -536,3 +536,11 @@ async def test_asynchronous_requests_are_gated_alike(people, settings):
             upload = {"course": key, "file": io.BytesIO(b"x" * 3_000_000)}
             answer = await client.post("/form/", upload, headers={"host": site})
             assert answer.status_code == status
+
+
+def test_a_tenant_that_has_no_organization_has_no_keys_at_all(client_of):
+    from ccx_tenancy.tenants import api as tenants_api
+
+    tenants_api.remove_organization(api.get_tenant("globex"), "GlobexX")
+    for key in (ACME, PLATFORM, GLOBEX):
+        assert client_of().get(f"/page/{quote(key)}/", HTTP_HOST=GLOBEX_SITE).status_code == 404

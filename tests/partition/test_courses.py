@@ -14,7 +14,7 @@ from opaque_keys.edx.keys import CourseKey, UsageKey
 from organizations.models import Organization, OrganizationCourse
 
 from ccx_tenancy import api, errors
-from tests.partition.test_policy import ACME, GLOBEX, PLATFORM, TEAM, UNKNOWN
+from tests.partition.test_policy import ACME, GLOBEX, PLATFORM, TEAM, UNKNOWN, TeamHost
 
 ALL = [ACME, GLOBEX, PLATFORM, UNKNOWN, "AcmeX/Old/2026", "GlobexX/Old/2026", "library-v1:acmex+L1", TEAM]
 
@@ -199,3 +199,31 @@ def test_items_of_all_kinds_are_filtered_in_their_order(author):
     mixed = [item for pair in zip(own, [*foreign, *foreign], strict=False) for item in pair]
     assert api.filter_courses(author, mixed, "studio") == own
     assert api.filter_courses(author, iter(mixed), "studio") == own
+
+
+class CountingHost(TeamHost):
+    """Counts how often it is asked."""
+
+    asked: list[str] = []
+
+    def direct_roles(self, user, surface):
+        self.asked.append("list")
+        return super().direct_roles(user, surface)
+
+    def has_direct_role(self, user, organization, key, surface):
+        self.asked.append(key)
+        return super().has_direct_role(user, organization, key, surface)
+
+
+def test_the_host_is_asked_for_its_roles_once_a_list_and_not_for_what_a_membership_opens(rows, author, settings):
+    settings.CCX_TENANCY = {"HOST": "tests.partition.test_courses.CountingHost"}
+    CountingHost.asked.clear()
+    assert api.can_see(author, ACME, "studio")
+    assert CountingHost.asked == []
+    list(api.filter_courses(author, Overview.objects.all(), "studio"))
+    assert CountingHost.asked == ["list"]
+    api.filter_courses(author, ALL * 20, "studio")
+    assert CountingHost.asked == ["list", "list"]
+    with api.tenant_context("acme"):
+        api.filter_courses(author, ALL, "lms")
+    assert CountingHost.asked == ["list", "list"]
