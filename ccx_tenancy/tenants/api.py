@@ -307,6 +307,8 @@ def add_domain(
         taken = TenantDomain.objects.filter(domain=name).select_related("tenant").first()
         if taken is not None:
             raise _domain_taken(domain, name, taken.tenant.key)
+        site = sites_on([name]).get(name)
+        _refuse_default_site(name, site)
         others = TenantDomain.objects.select_for_update().filter(tenant=tenant, surface=surface, is_primary=True)
         has_primary = others.exists()
         if primary and has_primary:
@@ -316,7 +318,7 @@ def add_domain(
             domain=name,
             surface=surface,
             is_primary=((primary or not has_primary) and surface != "alias") or None,
-            site=_site_for(name, tenant) if surface == "lms" else None,
+            site=(site or _new_site(name, tenant)) if surface == "lms" else None,
         )
         try:
             with transaction.atomic():
@@ -339,15 +341,15 @@ def add_domain(
     return row
 
 
-def _site_for(name: str, tenant: Tenant) -> Site:
-    found = sites_on([name]).get(name)
-    if found is not None:
-        if found.pk == getattr(settings, "SITE_ID", None):
-            raise DomainTaken(
-                f"The domain {name!r} is that of the platform's default site (SITE_ID {found.pk}), which can belong to"
-                " no tenant."
-            )
-        return found
+def _refuse_default_site(name: str, site: Site | None) -> None:
+    if site is not None and site.pk == getattr(settings, "SITE_ID", None):
+        raise DomainTaken(
+            f"The domain {name!r} is that of the platform's default site (SITE_ID {site.pk}), which can belong to no"
+            " tenant."
+        )
+
+
+def _new_site(name: str, tenant: Tenant) -> Site:
     site = Site(domain=name, name=tenant.name[:50])
     try:
         with transaction.atomic():

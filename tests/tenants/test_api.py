@@ -72,6 +72,7 @@ REFUSED = [
     ({"domain": "d" * 60 + "." + "e" * 60}, errors.InvalidDomain, "100"),
     ({"domain": "example.com"}, errors.DomainTaken, "default site"),
     ({"studio_domain": "studio.blue-university.localhost"}, errors.DomainTaken, "blue-university"),
+    ({"studio_domain": "Example.COM"}, errors.DomainTaken, "default site"),
     ({"studio_domain": "third.localhost"}, errors.DomainTaken, "third"),
     ({"organizations": ["third", "maxi-academy"]}, errors.OrganizationTaken, "'maxi-academy'"),
     ({"organizations": ["BLUE"]}, errors.OrganizationTaken, "'blue'"),

@@ -1,0 +1,247 @@
+"""What administrators of a tenant see and do on its own site."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.messages import get_messages
+from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from ccx_tenancy import api
+from ccx_tenancy.membership import api as membership
+from ccx_tenancy.site_config import api as site_config
+
+MAXI = "maxi-academy.localhost"
+BLUE = "blue-university.localhost"
+PAGES = ["members/", "invitations/", "configuration/", "configuration/PLATFORM_NAME/", "history/", "audit/"]
+
+User = get_user_model()
+
+
+def make(name, organization, role):
+    user = User.objects.create_user(name, f"{name}@example.com", "secret")
+    if organization:
+        api.add_member(user, organization, role)
+    return user
+
+
+@pytest.fixture
+def people(tenants):
+    return {
+        "owner": make("owner", "maxi-academy", "owner"),
+        "admin": make("admin", "maxi-academy", "admin"),
+        "staff": make("staff", "maxi-academy", "staff"),
+        "learner": make("learner", "maxi-academy", "learner"),
+        "blue": make("blue", "Blue2", "owner"),
+        "nobody": make("nobody", None, None),
+        "operator": User.objects.create_superuser("operator", "operator@example.com", "secret"),
+    }
+
+
+@pytest.fixture
+def browse(client, people):
+    """Return a function that asks a page of a tenant as somebody."""
+
+    def ask(who, page="", data=None, host=MAXI):
+        client.logout()
+        if who:
+            client.force_login(people[who], backend="ccx_tenancy.backends.OrganizationMemberBackend")
+        call = client.get if data is None else client.post
+        return call(f"/tenancy/{page}", data, HTTP_HOST=host)
+
+    return ask
+
+
+def texts(response):
+    return re.sub(r"\s+", " ", response.content.decode())
+
+
+EXPECTED = {
+    # Who: (members, invitations, configuration, one value, history, audit)
+    ("owner", MAXI): [200] * 6,
+    ("admin", MAXI): [200] * 6,
+    ("operator", MAXI): [200] * 6,
+    ("operator", BLUE): [200] * 6,
+    ("staff", MAXI): [200, 403, 403, 403, 403, 403],
+    ("learner", MAXI): [403] * 6,
+    ("blue", BLUE): [200] * 6,
+    ("owner", "localhost"): [404] * 6,
+    ("owner", "nobody.localhost"): [404] * 6,
+    # Signed in elsewhere is nobody here.
+    ("owner", BLUE): [302] * 6,
+    ("blue", MAXI): [302] * 6,
+    ("nobody", MAXI): [302] * 6,
+    (None, MAXI): [302] * 6,
+}
+
+
+@pytest.mark.parametrize(("who", "host"), EXPECTED)
+def test_each_page_opens_for_those_whose_role_allows_it(browse, who, host):
+    assert [browse(who, page, host=host).status_code for page in PAGES] == EXPECTED[who, host]
+
+
+def test_the_start_page_goes_to_the_first_page_of_the_menu(browse):
+    assert browse("staff")["Location"] == "/tenancy/members/"
+    menu = texts(browse("staff", "members/"))
+    assert "/tenancy/members/" in menu
+    assert "/tenancy/audit/" not in menu
+    assert 'name="do"' not in menu
+
+
+def test_members_are_searched_and_only_those_of_the_tenant_are_there(browse):
+    page = texts(browse("admin", "members/"))
+    assert all(name in page for name in ("owner@", "learner@", "staff@"))
+    assert "blue@" not in page
+    assert "learner@" not in texts(browse("admin", "members/?q=staff"))
+    assert "staff@" not in texts(browse("admin", "members/?role=learner"))
+    assert "Nobody is found" in texts(browse("admin", "members/?q=%00zzz&role=nonsense&page=-7"))
+
+
+def test_a_role_is_changed_and_a_member_suspended_resumed_and_removed(browse, people):
+    row = membership.OrganizationMembership.objects.get(user=people["learner"])
+    there = f"members/{row.pk}/"
+    assert browse("admin", there, {"do": "role", "role": "author"}).status_code == 302
+    assert api.has_role(people["learner"], "maxi-academy", "author")
+    browse("admin", there, {"do": "suspend"})
+    assert not api.is_member(people["learner"], "maxi-academy")
+    browse("admin", there, {"do": "resume"})
+    assert api.is_member(people["learner"], "maxi-academy")
+    browse("admin", there, {"do": "remove"})
+    assert not membership.OrganizationMembership.objects.filter(pk=row.pk).exists()
+    assert browse("admin", there, {"do": "remove"}).status_code == 404
+
+
+def test_what_the_rules_refuse_is_said_and_not_done(browse, people):
+    owner = membership.OrganizationMembership.objects.get(user=people["owner"])
+    admin = membership.OrganizationMembership.objects.get(user=people["admin"])
+    for row, data in (
+        (owner, {"do": "remove"}),
+        (owner, {"do": "role", "role": "learner"}),
+        (admin, {"do": "role", "role": "owner"}),
+        (admin, {"do": "role", "role": "king"}),
+    ):
+        response = browse("admin", f"members/{row.pk}/", data)
+        assert [message.level_tag for message in get_messages(response.wsgi_request)] == ["error"]
+    owner.refresh_from_db()
+    admin.refresh_from_db()
+    assert (owner.role, admin.role) == ("owner", "admin")
+    assert browse("admin", f"members/{admin.pk}/", {"do": "promote"}).status_code == 404
+
+
+def test_a_row_of_another_tenant_does_not_exist(browse, people):
+    foreign = membership.OrganizationMembership.objects.get(user=people["blue"])
+    assert browse("owner", f"members/{foreign.pk}/", {"do": "remove"}).status_code == 404
+    api.invite("x@example.com", "blue", "learner", invited_by=None)
+    invitation = membership.OrganizationInvitation.objects.get()
+    assert browse("owner", f"invitations/{invitation.pk}/", {"do": "revoke"}).status_code == 404
+    assert "x@example.com" not in texts(browse("owner", "invitations/"))
+    assert browse("staff", f"members/{foreign.pk}/", {"do": "remove"}).status_code == 403
+    assert browse("admin", f"members/{foreign.pk}/").status_code == 405
+
+
+def test_somebody_is_invited_and_accepts(browse, people, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        browse("admin", "invitations/", {"email": "new@example.com", "organization": "maxi-academy", "role": "author"})
+    assert "new@example.com" in texts(browse("admin", "invitations/"))
+    [message] = mail.outbox
+    assert message.to == ["new@example.com"]
+    token = re.search(r"/invitations/([\w-]+)/", message.body)[1]
+    people["new"] = User.objects.create_user("new", "new@example.com", "secret")
+    page = browse(None, f"invitations/{token}/")
+    assert "new@example.com is invited" in texts(page)
+    assert page["Referrer-Policy"] == "no-referrer"
+    assert "/accounts/login/?next=" in browse(None, f"invitations/{token}/", {})["Location"]
+    assert browse(None, f"invitations/{token}/", host=BLUE).status_code == 404
+    assert browse(None, "invitations/wrong/").status_code == 404
+    people["other"] = make("other", "maxi-academy", "learner")
+    assert "errorlist" in texts(browse("other", f"invitations/{token}/", {}))
+    api.add_member(people["new"], "maxi-academy", "learner")
+    assert browse("new", f"invitations/{token}/", {})["Location"] == "/"
+    assert api.has_role(people["new"], "maxi-academy", "author")
+    assert browse("new", f"invitations/{token}/").status_code == 410
+
+
+def test_an_invitation_is_sent_again_and_revoked(browse, people):
+    data = {"email": "new@example.com", "organization": "maxi-academy", "role": "author"}
+    browse("admin", "invitations/", data)
+    assert "is invited to maxi-academy as author until" in texts(browse("admin", "invitations/", data))
+    invitation = membership.OrganizationInvitation.objects.get()
+    before = invitation.token_hash
+    browse("admin", f"invitations/{invitation.pk}/", {"do": "resend"})
+    invitation.refresh_from_db()
+    assert invitation.token_hash != before
+    browse("admin", f"invitations/{invitation.pk}/", {"do": "revoke"})
+    invitation.refresh_from_db()
+    assert invitation.state == "revoked"
+    assert "errorlist" in texts(browse("admin", "invitations/", {**data, "email": "no", "role": "owner"}))
+    assert browse("admin", "invitations/", {**data, "organization": "blue"}).status_code == 404
+    assert membership.OrganizationInvitation.objects.count() == 1
+
+
+def test_only_what_the_tenant_may_set_is_there(browse):
+    page = texts(browse("admin", "configuration/"))
+    assert "PLATFORM_NAME" in page
+    assert "course_org_filter" not in page
+    for name in ("course_org_filter", "SECRET_KEY", "X_UNKNOWN", "SITE_NAME"):
+        assert browse("admin", f"configuration/{name}/").status_code == 404
+        assert browse("admin", f"configuration/{name}/", {"value": "x", "revision": 1}).status_code == 404
+
+
+def test_a_value_is_changed_and_taken_back(browse):
+    there = "configuration/PLATFORM_NAME/"
+    browse("admin", there, {"value": "New name", "revision": 1, "reason": "because"})
+    newest = site_config.history(MAXI)[0]
+    assert (newest.values["PLATFORM_NAME"], newest.actor, newest.reason) == ("New name", "admin", "because")
+    assert "because" in texts(browse("admin", "history/"))
+    assert "config.set" in texts(browse("admin", "audit/"))
+    browse("admin", there, {"value": "", "revision": 2})
+    assert "PLATFORM_NAME" not in site_config.current_values(MAXI).values
+    browse("admin", there, {"value": "", "revision": 3})
+    assert site_config.current_values(MAXI).revision == 3
+
+
+def test_a_change_on_an_older_revision_is_refused(browse):
+    site_config.set_site_values(MAXI, {"PLATFORM_NAME": "Theirs"})
+    page = browse("admin", "configuration/PLATFORM_NAME/", {"value": "Yours", "revision": 1})
+    assert "somebody else published" in texts(page)
+    assert "Yours" in texts(page)
+    assert site_config.current_values(MAXI).values["PLATFORM_NAME"] == "Theirs"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("CONTACT_US_PAGE", "true", True),
+        ("CONTACT_US_PAGE", "false", False),
+        ("HOMEPAGE_COURSE_MAX", "7", 7),
+        ("PLATFORM_NAME", "7", "7"),
+    ],
+)
+def test_values_are_typed_as_the_schema_says(browse, name, value, expected):
+    browse("admin", f"configuration/{name}/", {"value": value, "revision": 1})
+    found = site_config.current_values(MAXI).values[name]
+    assert (type(found), found) == (type(expected), expected)
+    assert browse("admin", f"configuration/{name}/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HOMEPAGE_COURSE_MAX", "seven"), ("HOMEPAGE_COURSE_MAX", "{"), ("CONTACT_US_PAGE", "maybe")]
+)
+def test_a_value_that_is_none_is_refused_where_it_was_typed(browse, name, value):
+    page = browse("admin", f"configuration/{name}/", {"value": value, "revision": 1})
+    assert "errorlist" in texts(page)
+    assert site_config.current_values(MAXI).revision == 1
+    assert browse("admin", f"configuration/{name}/", {"value": "7", "revision": "x"}).status_code == 200
+
+
+def test_lists_cost_the_same_for_few_and_many_members(browse):
+    with CaptureQueriesContext(connection) as few:
+        browse("admin", "members/")
+    for number in range(60):
+        make(f"many{number}", "maxi-academy", "learner")
+    browse("admin", "members/")
+    with CaptureQueriesContext(connection) as many:
+        assert "Page 1 of 2" in texts(browse("admin", "members/"))
+    assert len(many) <= len(few) + 1
