@@ -5,4 +5,7 @@ In Open edX the plug-in includes them. The admin is the host's own, and finds ou
 
 from django.urls import include, path
 
-urlpatterns = [path("__tenancy/", include("ccx_tenancy.site_config.urls"))]
+urlpatterns = [
+    path("tenancy/", include("ccx_tenancy.pages.urls")),
+    path("__tenancy/", include("ccx_tenancy.site_config.urls")),
+]

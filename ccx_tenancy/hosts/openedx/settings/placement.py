@@ -21,6 +21,7 @@ APPS = (
     "ccx_tenancy.tenants",
     "ccx_tenancy.site_config",
     "ccx_tenancy.membership",
+    "ccx_tenancy.pages",
     "ccx_tenancy.hosts.openedx",
 )
 
