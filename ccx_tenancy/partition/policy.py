@@ -31,6 +31,7 @@ STUDIO = "studio"
 
 _PLATFORM = "partition.platform"
 _NONE: Mapping[str, int] = MappingProxyType({})
+_MOST_WILDCARDS = 20
 _AUTHOR = membership.RANKS[membership.AUTHOR]
 
 
@@ -197,18 +198,23 @@ def has_tenants() -> bool:
 
 
 def known(named: Iterable[Named]) -> list[Named]:
-    """Return those whose organization somebody has, a tenant or the platform, wildcards spelled out."""
-    found: list[Named] = []
+    """Return those whose organization somebody has, a tenant or the platform, each once, wildcards spelled out."""
+    found: dict[Named, None] = {}
+    prefixes: set[str] = set()
     owned = tenant_index.index().organizations
     for one in named:
         name = one.organization
         if name in owned:
-            found.append(one)
+            found[one] = None
         elif name[-1:] == WILDCARD:
-            found.extend(Named(name, one.key) for name in _all_known() if name.startswith(one.organization[:-1]))
+            prefixes.add(name[:-1])
         elif name in _platform():
-            found.append(one)
-    return found
+            found[one] = None
+    if prefixes:
+        # As many as nobody needs are as good as one that names all.
+        beginnings = tuple(prefixes) if len(prefixes) <= _MOST_WILDCARDS else ""
+        found.update((Named(name, WILDCARD), None) for name in _all_known() if name.startswith(beginnings))
+    return list(found)
 
 
 def foreign_to(tenant: TenantContext, named: Iterable[Named]) -> list[Named]:
@@ -235,6 +241,7 @@ def may_name(user: Any, named: Iterable[Named], surface: str, tenant: TenantCont
         return True
     owned = tenant_index.index().organizations
     memberships = _memberships(user)
+    opened: set[tuple[str, str]] = set()
     for one in named:
         owner = owned.get(one.organization)
         if _counts(owner, tenant):
@@ -246,10 +253,19 @@ def may_name(user: Any, named: Iterable[Named], surface: str, tenant: TenantCont
                 continue
             if owner is None and tenant is None and not _belongs_to_a_tenant(memberships, owned):
                 continue
-            if has_direct_role(user, one, surface):
+            context = one.organization, _context_of(one.key)
+            if context in opened or has_direct_role(user, one, surface):
+                opened.add(context)
                 continue
         return False
     return True
+
+
+def _context_of(key: str) -> str:
+    """Return the part of a key's text that says the course or library: asked once for all blocks in it."""
+    if key.startswith(("lb:", "lct:", "lib-collection:")):
+        return ":".join(key.split(":")[:3])
+    return key.partition("+type@")[0]
 
 
 def is_operator(user: Any) -> bool:

@@ -41,6 +41,7 @@ ORGANIZATION_FIELDS = frozenset(
 
 _OLD_COURSE_ROUTES = frozenset(("course", "courses"))
 _OLD_ROUTES = _OLD_COURSE_ROUTES | {"i4x", "c4x", "i4x:", "c4x:"}
+_OLD_PARTS = 5
 _MULTIPART = "multipart/form-data"
 _FORM = "application/x-www-form-urlencoded"
 _DEPTH_OF_TEXTS = 4
@@ -68,7 +69,8 @@ def named_in_path(path: str) -> list[Named]:
             # A prefix of keys that ends before the organization names them all.
             found.append(Named(WILDCARD, segment))
         if may_be_old and segment in _OLD_ROUTES:
-            _read_old_path(segment, [name for name in segments[position + 1 :] if name], found)
+            following = segments[position + 1 : position + 1 + _OLD_PARTS]
+            _read_old_path(segment, [name for name in following if name], found)
     return found
 
 

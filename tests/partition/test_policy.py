@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from opaque_keys.edx.keys import CourseKey, UsageKey
 from opaque_keys.edx.locator import LibraryLocatorV2
+from organizations.models import Organization
 
 from ccx_tenancy import api, errors
 from ccx_tenancy.hosts.standalone import StandaloneHost
@@ -222,7 +223,7 @@ def test_a_role_that_the_host_gives_does_not_count_on_a_tenants_site(acme, globe
 
 
 def may(user, *keys, surface="studio", tenant=None):
-    named = policy.known([Named(key.partition(":")[2].partition("+")[0].lower(), key) for key in keys])
+    named = policy.known([one for key in keys for one in policy.named_by_key(key)])
     return policy.may_name(user, named, surface, tenant)
 
 
@@ -248,6 +249,39 @@ def test_a_direct_role_opens_what_it_is_for_and_nothing_else(acme, globex, platf
     assert may(author, TEAM) and may(author, OWN_TEAM)
     assert not may(author, GLOBEX) and not may(author, TEAM, GLOBEX)
     assert not may(author, PLATFORM)
+
+
+class AskedHost(TeamHost):
+    """Remembers what it was asked."""
+
+    asked: list[str] = []
+
+    def has_direct_role(self, user, organization, key, surface):
+        self.asked.append(key)
+        return key.startswith("block-v1:GlobexX+Team+2026+") or (organization, key) == ("platx", "")
+
+
+def test_the_host_is_asked_once_for_all_blocks_of_a_course(acme, globex, author, settings):
+    settings.CCX_TENANCY = {"HOST": "tests.partition.test_policy.AskedHost"}
+    blocks = [f"block-v1:GlobexX+Team+2026+type@html+block@{number}" for number in range(100)]
+    AskedHost.asked.clear()
+    assert may(author, *blocks)
+    assert AskedHost.asked == blocks[:1]
+    assert not may(author, *blocks, "block-v1:GlobexX+Other+2026+type@html+block@1")
+    assert not may(author, *blocks, "lb:GlobexX:Lib:html:1")
+
+
+def test_a_role_in_one_organization_opens_no_other(acme, platform, author, settings):
+    settings.CCX_TENANCY = {"HOST": "tests.partition.test_policy.AskedHost"}
+    Organization.objects.create(short_name="OtherX", name="Another of the platform's own")
+    assert policy.may_name(author, [Named("platx", "")], "studio")
+    assert not policy.may_name(author, [Named("platx", ""), Named("otherx", "")], "studio")
+
+
+def test_more_wildcards_than_anybody_needs_name_all(acme, globex):
+    named = [Named(f"{letter}{digit}*", "x") for letter in "abcdef" for digit in range(10)]
+    assert {one.organization for one in policy.known(named)} == {"acmex", "acmelabs", "globexx"}
+    assert policy.known(named[:5]) == []
 
 
 def test_a_tenants_own_studio_answers_for_that_tenant_only(acme, globex, platform, author):
