@@ -371,6 +371,8 @@ def check_invitation(seed: Seed, port: int, report: Report) -> None:
     offer = {"email": account["email"], "organization": organization, "role": "learner"}
     report.page(f"{host}/members (invite)", owner.submit("/members", offer), status=302, location="/members")
     report.page(f"{host}/members (invited)", owner.get("/members"), shows=[account["email"]])
+    report.page(f"{host}/tenancy/invitations/", owner.get("/tenancy/invitations/"), shows=[account["email"]])
+    report.page(f"{host}/tenancy/configuration/", owner.get("/tenancy/configuration/"), shows=["PLATFORM_NAME"])
 
     operator = Browser(port, "localhost")
     operator.sign_in(seed.superuser())

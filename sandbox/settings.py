@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "ccx_tenancy.tenants",
     "ccx_tenancy.site_config",
     "ccx_tenancy.membership",
+    "ccx_tenancy.pages",
     "sandbox.courses",
     "sandbox.accounts",
     "sandbox.lms",

@@ -10,5 +10,6 @@ urlpatterns = [
     path("courses/<course_key:key>/about", views.course_about, name="course_about"),
     path("", include("sandbox.accounts.urls")),
     path("", include("sandbox.members.urls")),
-    path("__tenancy/", include("ccx_tenancy.site_config.urls")),
+    # The library's own pages; the invitation above is the sandbox's, which can also make an account.
+    path("", include("ccx_tenancy.urls")),
 ]

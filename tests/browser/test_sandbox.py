@@ -95,6 +95,7 @@ def test_no_page_is_wider_than_the_screen(port, new_page, width, scheme):
     seen = [f"{maxi}/", f"{maxi}/login", f"{maxi}/nothing-here", f"http://blue-university.localhost:{port}/"]
     sign_in(page, studio, "maxi-owner")
     sign_in(page, maxi, "maxi-owner")
-    for address in [*seen, f"{maxi}/members", f"{studio}/home/"]:
+    own = [f"{maxi}/tenancy/{name}/" for name in ("members", "invitations", "configuration", "history", "audit")]
+    for address in [*seen, f"{maxi}/members", f"{studio}/home/", *own, f"{maxi}/tenancy/configuration/PLATFORM_NAME/"]:
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address

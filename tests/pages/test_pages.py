@@ -101,7 +101,7 @@ def test_members_are_searched_and_only_those_of_the_tenant_are_there(browse):
 
 def test_a_role_is_changed_and_a_member_suspended_resumed_and_removed(browse, people):
     row = membership.OrganizationMembership.objects.get(user=people["learner"])
-    there = f"members/{row.pk}/"
+    there = f"members/{row.pk}/change/"
     assert browse("admin", there, {"do": "role", "role": "author"}).status_code == 302
     assert api.has_role(people["learner"], "maxi-academy", "author")
     browse("admin", there, {"do": "suspend"})
@@ -122,23 +122,23 @@ def test_what_the_rules_refuse_is_said_and_not_done(browse, people):
         (admin, {"do": "role", "role": "owner"}),
         (admin, {"do": "role", "role": "king"}),
     ):
-        response = browse("admin", f"members/{row.pk}/", data)
+        response = browse("admin", f"members/{row.pk}/change/", data)
         assert [message.level_tag for message in get_messages(response.wsgi_request)] == ["error"]
     owner.refresh_from_db()
     admin.refresh_from_db()
     assert (owner.role, admin.role) == ("owner", "admin")
-    assert browse("admin", f"members/{admin.pk}/", {"do": "promote"}).status_code == 404
+    assert browse("admin", f"members/{admin.pk}/change/", {"do": "promote"}).status_code == 404
 
 
 def test_a_row_of_another_tenant_does_not_exist(browse, people):
     foreign = membership.OrganizationMembership.objects.get(user=people["blue"])
-    assert browse("owner", f"members/{foreign.pk}/", {"do": "remove"}).status_code == 404
+    assert browse("owner", f"members/{foreign.pk}/change/", {"do": "remove"}).status_code == 404
     api.invite("x@example.com", "blue", "learner", invited_by=None)
     invitation = membership.OrganizationInvitation.objects.get()
-    assert browse("owner", f"invitations/{invitation.pk}/", {"do": "revoke"}).status_code == 404
+    assert browse("owner", f"invitations/{invitation.pk}/change/", {"do": "revoke"}).status_code == 404
     assert "x@example.com" not in texts(browse("owner", "invitations/"))
-    assert browse("staff", f"members/{foreign.pk}/", {"do": "remove"}).status_code == 403
-    assert browse("admin", f"members/{foreign.pk}/").status_code == 405
+    assert browse("staff", f"members/{foreign.pk}/change/", {"do": "remove"}).status_code == 403
+    assert browse("admin", f"members/{foreign.pk}/change/").status_code == 405
 
 
 def test_somebody_is_invited_and_accepts(browse, people, django_capture_on_commit_callbacks):
@@ -169,10 +169,10 @@ def test_an_invitation_is_sent_again_and_revoked(browse, people):
     assert "is invited to maxi-academy as author until" in texts(browse("admin", "invitations/", data))
     invitation = membership.OrganizationInvitation.objects.get()
     before = invitation.token_hash
-    browse("admin", f"invitations/{invitation.pk}/", {"do": "resend"})
+    browse("admin", f"invitations/{invitation.pk}/change/", {"do": "resend"})
     invitation.refresh_from_db()
     assert invitation.token_hash != before
-    browse("admin", f"invitations/{invitation.pk}/", {"do": "revoke"})
+    browse("admin", f"invitations/{invitation.pk}/change/", {"do": "revoke"})
     invitation.refresh_from_db()
     assert invitation.state == "revoked"
     assert "errorlist" in texts(browse("admin", "invitations/", {**data, "email": "no", "role": "owner"}))
