@@ -1,16 +1,20 @@
 """The audit record in the admin: read by those who may, changed by nobody."""
 
+from datetime import datetime
 from html import unescape
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from ccx_tenancy.admin_support import BoundedPaginator
 from ccx_tenancy.audit import api as audit
+from ccx_tenancy.audit.admin import AuditEntryAdmin
 from ccx_tenancy.audit.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +104,34 @@ def test_entries_are_found_by_their_date(client):
     year = AuditEntry.objects.get().created.year
     assert client.get(url("changelist"), {"created__year": year}).context["cl"].result_count == 1
     assert client.get(url("changelist"), {"created__year": year - 1}).context["cl"].result_count == 0
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Chicago", "Asia/Kathmandu"])
+def test_years_months_and_days_are_offered_in_the_current_time_zone(client, zone):
+    with timezone.override(zone):
+        here = timezone.get_current_timezone()
+        moments = [(2023, 12, 31, 23), (2024, 1, 1, 0), (2024, 2, 29, 12), (2024, 12, 31, 23), (2025, 3, 9, 1)]
+        AuditEntry.objects.bulk_create(
+            AuditEntry(action="a", created=datetime(*moment, 30, tzinfo=here)) for moment in moments
+        )
+
+        def found(kind, **limits):
+            rows = AuditEntryAdmin(AuditEntry, admin.site).get_queryset(None).filter(**limits)
+            return [(one.year, one.month, one.day, one.hour) for one in rows.datetimes("created", kind)]
+
+        assert found("year") == [(2023, 1, 1, 0), (2024, 1, 1, 0), (2025, 1, 1, 0)]
+        assert found("month", created__year=2024) == [(2024, 1, 1, 0), (2024, 2, 1, 0), (2024, 12, 1, 0)]
+        assert found("day", created__year=2024) == [(2024, 1, 1, 0), (2024, 2, 29, 0), (2024, 12, 31, 0)]
+    page = client.get(url("changelist"), {"created__year": 2024}).content.decode()
+    assert "February" in page
+    assert "2025" in client.get(url("changelist")).content.decode()
+
+
+def test_no_date_of_many_entries_is_cut_to_find_the_years(client):
+    many(10)
+    with CaptureQueriesContext(connection) as context:
+        client.get(url("changelist"))
+    assert not any("DISTINCT" in query["sql"] for query in context)
 
 
 def test_the_list_asks_the_same_of_10_and_of_20000_entries_and_never_counts_them_all(client):
