@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from django.http import (
 )
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import ARCHIVED, SUSPENDED, Enter, Scope, TenantContext, push, remove
@@ -133,7 +135,7 @@ def _answer_instead(request: HttpRequest, entry: HostEntry) -> HttpResponseBase 
 
 
 def _page(request: HttpRequest, tenant: TenantContext, state: str, status: int) -> HttpResponse:
-    with Enter(tenant):
+    with Enter(tenant), translation.override(_language(request, tenant)):
         values = snapshots.current().values
         name = values.get("PLATFORM_NAME") or values.get("platform_name") or tenant.domain or tenant.key
         if "application/json" in request.headers.get("Accept", ""):
@@ -143,6 +145,15 @@ def _page(request: HttpRequest, tenant: TenantContext, state: str, status: int) 
         answer = HttpResponse(render_to_string(f"ccx_tenancy/{state}.html", context), status=status)
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _language(request: HttpRequest, tenant: TenantContext) -> str:
+    """Return the language of the tenant's site, or of the browser where the site names none that is installed."""
+    wanted = snapshots.snapshot_of(tenant.site_id).values.get("LANGUAGE_CODE") if tenant.site_id else None
+    if isinstance(wanted, str):
+        with contextlib.suppress(LookupError):
+            return translation.get_supported_language_variant(wanted)
+    return translation.get_language_from_request(request)
 
 
 def _redirect(request: HttpRequest, domain: str) -> HttpResponse:

@@ -168,6 +168,17 @@ def test_a_suspended_tenant_without_values_is_called_by_its_domain(db):
     assert b"plain.localhost is suspended" in ask("plain.localhost", view=None).content
 
 
+def test_the_page_speaks_the_language_of_the_site_or_of_the_browser(tenants):
+    api.suspend_tenant("maxi-academy")
+    closed, cerrado = b"is closed for the time being", "está cerrado por el momento".encode()
+    assert closed in ask(MAXI_HOST, view=None).content
+    assert cerrado in ask(MAXI_HOST, view=None, HTTP_ACCEPT_LANGUAGE="es-UY,es;q=0.8").content
+    site_config.set_site_values(MAXI_HOST, {"LANGUAGE_CODE": "es"})
+    assert cerrado in ask(MAXI_HOST, view=None).content
+    site_config.set_site_values(MAXI_HOST, {"LANGUAGE_CODE": "tlh"})
+    assert closed in ask(MAXI_HOST, view=None).content
+
+
 def test_an_archived_tenant_answers_404(tenants):
     api.archive_tenant("maxi-academy")
     response = ask(MAXI_HOST, view=None)
