@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "ccx_tenancy.site_config",
     "ccx_tenancy.membership",
     "ccx_tenancy.pages",
+    "ccx_tenancy.rest_api",
     # The adapter to Open edX, on stand-ins of the host's apps.
     "tests.hosts.openedx.standin.site_configuration",
     "tests.hosts.openedx.standin.student",

@@ -6,6 +6,7 @@ Values are read when they are needed, so ``override_settings`` works.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -43,6 +44,10 @@ def _one_of(*allowed: str) -> Callable[[Any], str | None]:
 def _invitation_url(value: Any) -> str | None:
     has_both = "{domain}" in value and "{token}" in value
     return None if has_both else "an address with {domain} and {token} in it"
+
+
+def _rate(value: Any) -> str | None:
+    return None if re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", value) else "a text such as '600/minute'"
 
 
 def _texts(value: Any) -> str | None:
@@ -157,6 +162,13 @@ KEYS: Mapping[str, Key] = {
         "The address in an invitation's e-mail; {domain} is the tenant's primary domain, {token} the secret.",
         _invitation_url,
     ),
+    "API_KEY_RATE": Key(
+        (str,),
+        "600/minute",
+        "How many requests an API key may make, as 'number/period'; the period is second, minute, hour or day.",
+        _rate,
+    ),
+    "API_KEY_DAYS": Key((int, float), 365, "How many days an API key is good at most.", _between(0.01, 3650)),
 }
 
 
@@ -265,6 +277,16 @@ class Conf:
     def invitation_url(self) -> str:
         """See ``INVITATION_URL``."""
         return cast(str, self._get("INVITATION_URL"))
+
+    @property
+    def api_key_rate(self) -> str:
+        """See ``API_KEY_RATE``."""
+        return cast(str, self._get("API_KEY_RATE"))
+
+    @property
+    def api_key_days(self) -> float:
+        """See ``API_KEY_DAYS``."""
+        return float(self._get("API_KEY_DAYS"))
 
     @property
     def account_policy(self) -> AccountPolicy:

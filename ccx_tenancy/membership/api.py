@@ -26,6 +26,7 @@ from ccx_tenancy.membership.csv_io import (
 from ccx_tenancy.membership.invitations import (
     accept_invitation,
     find_invitation,
+    in_state,
     invitations_of,
     invite,
     resend_invitation,
@@ -88,6 +89,7 @@ __all__ = [
     "has_role",
     "import_invitations",
     "import_members",
+    "in_state",
     "invitations_of",
     "invite",
     "is_member",

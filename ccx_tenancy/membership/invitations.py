@@ -21,7 +21,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 from organizations.models import Organization
@@ -183,19 +183,22 @@ def invitations_of(organization: Organization | str, *, state: str | None = "ope
 
     States are ``"open"``, ``"accepted"``, ``"revoked"`` and ``"expired"``. Raises UnknownOrganization, InvalidInput.
     """
-    if state is not None and state not in STATES:
-        raise InvalidInput(f"There is no state {state!r} of an invitation; allowed are {', '.join(STATES)}.")
     rows = OrganizationInvitation.objects.filter(organization=find_organization(organization))
     rows = rows.select_related("organization", "invited_by", "accepted_by").order_by("-pk")
+    return rows if state is None else rows.filter(in_state(state))
+
+
+def in_state(state: str) -> Q:
+    """Return the condition under which an invitation is in one of ``STATES``. Raises InvalidInput."""
     if state == "accepted":
-        return rows.filter(accepted__isnull=False)
+        return Q(accepted__isnull=False)
     if state == "revoked":
-        return rows.filter(accepted=None, revoked__isnull=False)
+        return Q(accepted=None, revoked__isnull=False)
     if state == "open":
-        return rows.filter(accepted=None, revoked=None, expires__gt=timezone.now())
+        return Q(accepted=None, revoked=None, expires__gt=timezone.now())
     if state == "expired":
-        return rows.filter(accepted=None, revoked=None, expires__lte=timezone.now())
-    return rows
+        return Q(accepted=None, revoked=None, expires__lte=timezone.now())
+    raise InvalidInput(f"There is no state {state!r} of an invitation; allowed are {', '.join(STATES)}.")
 
 
 # Rules

@@ -1,0 +1,136 @@
+"""The audit record, and API keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import Http404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ccx_tenancy.audit import api as audit
+from ccx_tenancy.rest_api import keys as api_keys
+from ccx_tenancy.rest_api import problems
+from ccx_tenancy.rest_api.idempotency import idempotent
+from ccx_tenancy.rest_api.models import ApiKey
+from ccx_tenancy.rest_api.pagination import paginate
+from ccx_tenancy.rest_api.v1 import serializers as forms
+from ccx_tenancy.rest_api.v1.base import Operation, View
+from ccx_tenancy.rest_api.v1.tenancy import tenant_named
+
+VIEW_AUDIT = "ccx_tenancy.view_audit"
+
+
+class Audit(View):
+    """Who did what in the tenants that the caller administers."""
+
+    group = "audit"
+    route = "audit"
+    operations = {
+        "get": Operation(
+            "List entries of the audit record",
+            VIEW_AUDIT,
+            query=forms.AuditQuery,
+            response=forms.EntryListSerializer,
+        )
+    }
+
+    def get(self, request: Request) -> Response:
+        """Answer a page, newest first."""
+        query = self.query(request)
+        self.caller.check_any(VIEW_AUDIT)
+        keys = self.tenant_filter(self.caller.tenant_keys(VIEW_AUDIT), query.get("tenant"))
+        rows: Any = audit.entries()
+        if keys is not None:
+            rows = rows.filter(tenant_key__in=keys)
+        action = query.get("action", "")
+        if action:
+            rows = rows.filter(action__startswith=action) if action.endswith(".") else rows.filter(action=action)
+        if "actor" in query:
+            rows = rows.filter(actor=query["actor"])
+        if "since" in query:
+            rows = rows.filter(created__gte=query["since"])
+        if "until" in query:
+            rows = rows.filter(created__lt=query["until"])
+        if query["search"]:
+            rows = rows.filter(Q(target__icontains=query["search"]) | Q(actor__icontains=query["search"]))
+        page, following = paginate(rows, request, cursor=query["cursor"], size=query["limit"], newest_first=True)
+        return self.answer({"next": following, "results": page})
+
+
+class Keys(View):
+    """The API keys of the tenants that the caller owns."""
+
+    group = ""
+    route = "keys"
+    operations = {
+        "get": Operation("List API keys", api_keys.MANAGE, query=forms.KeyQuery, response=forms.KeyListSerializer),
+        "post": Operation(
+            "Make an API key: its secret is in this answer, and nowhere else",
+            api_keys.MANAGE,
+            request=forms.NewKeySerializer,
+            response=forms.MadeKeySerializer,
+            status=201,
+            errors=(404,),
+            idempotent=True,
+        ),
+    }
+
+    def get(self, request: Request) -> Response:
+        """Answer a page."""
+        query = self.query(request)
+        self.caller.check_any(api_keys.MANAGE)
+        keys = self.tenant_filter(self.caller.tenant_keys(api_keys.MANAGE), query.get("tenant"))
+        rows = api_keys.keys_of(keys)
+        page, following = paginate(rows, request, cursor=query["cursor"], size=query["limit"], newest_first=True)
+        return self.answer({"next": following, "results": page})
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Make one."""
+        self.caller.check_any(api_keys.MANAGE)
+        wanted = self.body(request)
+        tenant_key = wanted.get("tenant") or self._only_tenant()
+        self.caller.check_tenant(tenant_key, api_keys.MANAGE)
+        made = api_keys.make_key(
+            tenant_named(tenant_key),
+            name=wanted["name"],
+            scopes=wanted["scopes"],
+            by=self.caller.user,
+            expires=wanted.get("expires"),
+        )
+        return self.answer(made, Location=f"{request.path}{made.pk}/")
+
+    def _only_tenant(self) -> str:
+        keys = self.caller.tenant_keys(api_keys.MANAGE)
+        if keys is None or len(keys) != 1:
+            raise problems.BadRequest("tenant", "More than one tenant could be meant: name one.")
+        return keys[0]
+
+
+class Key(View):
+    """One API key."""
+
+    group = ""
+    route = "key"
+    operations = {
+        "get": Operation("Show an API key", api_keys.MANAGE, response=forms.KeySerializer),
+        "delete": Operation("Revoke an API key", api_keys.MANAGE, status=204, errors=(409,)),
+    }
+
+    def get(self, request: Request, number: int) -> Response:
+        """Answer it."""
+        return self.answer(self._row(number))
+
+    def delete(self, request: Request, number: int) -> Response:
+        """Revoke it: it stays in the list."""
+        api_keys.revoke_key(self._row(number), by=self.caller.user)
+        return self.answer(None)
+
+    def _row(self, number: int) -> ApiKey:
+        row: ApiKey | None = api_keys.keys_of(None).filter(pk=number).first()
+        if row is None:
+            raise Http404
+        self.caller.check_tenant(row.tenant.key, api_keys.MANAGE)
+        return row

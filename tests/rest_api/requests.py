@@ -1,0 +1,50 @@
+"""One request for each operation of the API, with which the matrix is asked.
+
+``{...}`` in an address or a body is a thing of the tenant that the row is about: see ``things`` in test_matrix.
+"""
+
+#: By route and method: the address below the root, and the body.
+REQUESTS = {
+    ("me", "get"): ("me/", None),
+    ("tenants", "get"): ("tenants/", None),
+    ("tenants", "post"): (
+        "tenants/",
+        {"key": "new", "name": "New", "domain": "new.example.com", "organizations": ["NewX"]},
+    ),
+    ("tenant", "get"): ("tenants/{tenant}/", None),
+    ("tenant", "patch"): ("tenants/{tenant}/", {"name": "Another name"}),
+    ("domains", "get"): ("domains/", None),
+    ("domains", "post"): ("domains/", {"tenant": "{tenant}", "domain": "new.example.com"}),
+    ("domain", "get"): ("domains/{domain}/", None),
+    ("domain", "patch"): ("domains/{domain}/", {"primary": True}),
+    ("domain", "delete"): ("domains/{domain}/", None),
+    ("organizations", "get"): ("organizations/", None),
+    ("organizations", "post"): ("organizations/", {"tenant": "{tenant}", "short_name": "NewX"}),
+    ("organization", "get"): ("organizations/{organization}/", None),
+    ("organization", "delete"): ("organizations/{organization}/", None),
+    ("members", "get"): ("members/", None),
+    ("members", "post"): ("members/", {"user": "{person}", "organization": "{organization}", "role": "staff"}),
+    ("member", "get"): ("members/{member}/", None),
+    ("member", "patch"): ("members/{member}/", {"role": "staff"}),
+    ("member", "delete"): ("members/{member}/", None),
+    ("invitations", "get"): ("invitations/", None),
+    ("invitations", "post"): ("invitations/", {"email": "new@example.com", "organization": "{organization}"}),
+    ("invitation", "get"): ("invitations/{invitation}/", None),
+    ("invitation", "delete"): ("invitations/{invitation}/", None),
+    ("invitation_resend", "post"): ("invitations/{invitation}/resend/", None),
+    ("config", "get"): ("config/?domain={site}", None),
+    ("config", "patch"): ("config/?domain={site}", {"values": {"PLATFORM_NAME": "Another"}}),
+    ("config_history", "get"): ("config/history/?domain={site}", None),
+    ("config_revision", "get"): ("config/history/1/?domain={site}", None),
+    ("config_rollback", "post"): ("config/history/1/rollback/?domain={site}", {}),
+    ("config_draft", "get"): ("config/draft/?domain={site}", None),
+    ("config_draft", "patch"): ("config/draft/?domain={site}", {"values": {"PLATFORM_NAME": "Drafted"}}),
+    ("config_draft", "delete"): ("config/draft/?domain={site}", None),
+    ("config_draft_publish", "post"): ("config/draft/publish/?domain={site}", {}),
+    ("audit", "get"): ("audit/", None),
+    ("keys", "get"): ("keys/", None),
+    ("keys", "post"): ("keys/", {"tenant": "{tenant}", "name": "new", "scopes": ["members:read"]}),
+    ("key", "get"): ("keys/{key}/", None),
+    ("key", "delete"): ("keys/{key}/", None),
+    ("schema", "get"): ("schema/", None),
+}
