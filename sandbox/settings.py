@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "ccx_tenancy.site_config",
     "ccx_tenancy.membership",
     "ccx_tenancy.pages",
+    "ccx_tenancy.rest_api",
     "sandbox.courses",
     "sandbox.accounts",
     "sandbox.lms",

@@ -1,9 +1,9 @@
 """Who may do what, as data: a row for each operation and kind of thing it is about, a column for each actor.
 
-The tenant acme is "own" to its learner, staff, author, admin and owner, named for their roles in its organizations, and to
-the two API keys that its owner made: ``key`` with every scope, ``reader`` with members:read alone. ``stranger`` is an
-owner of the tenant globex, whose things are "foreign"; ``nobody`` is a member nowhere; ``operator`` is a superuser. What
-is "missing" never was. All ask on a host name of the platform's own.
+The tenant acme is "own" to its learner, staff, author, admin and owner, named for their roles in its organizations, and
+to the API keys that its owner made: ``key`` with every scope, ``reader`` with members:read only. ``stranger`` is an
+owner of the tenant globex, whose things are "foreign"; ``nobody`` is a member nowhere; ``operator`` is a superuser.
+What is "missing" never was. All ask on a host name of the platform's own.
 
 A foreign thing reads as a missing one. 404 instead of 401 is the course partition's: it refuses an organization's name
 before anybody is asked who they are.

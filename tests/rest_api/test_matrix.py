@@ -130,7 +130,7 @@ def operations():
         if route in NO_OPERATION:
             continue
         for method in ("get", "post", "put", "patch", "delete", "options", "trace"):
-            if getattr(view, method, None) is not None:
+            if method in view.http_method_names and hasattr(view, method):
                 yield route, method
 
 

@@ -72,6 +72,8 @@ class View(APIView):
     content_negotiation_class = AlwaysJSON
     metadata_class = None
     versioning_class = None
+    # No OPTIONS: what there is, the schema says.
+    http_method_names = ("get", "head", "post", "patch", "delete")
 
     caller: Caller
 
@@ -118,8 +120,6 @@ class View(APIView):
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "private, no-store"
         return response
-
-    options = None  # type: ignore[assignment] # 405: what there is, the schema says.
 
     @property
     def allowed_methods(self) -> list[str]:

@@ -277,7 +277,27 @@ class Rollback(OfSite):
         return self.config(row, after)
 
 
-class Draft(OfSite):
+class OfDraft(OfSite):
+    """What the views of the caller's draft have in common."""
+
+    def found(self, row: Place) -> site_config.Draft:
+        """Return the caller's draft. Raises NoDraft."""
+        draft = site_config.draft_of(row.site, self.caller.user)
+        if draft is None:
+            raise NoDraft(f"You have no draft for {row.domain}.")
+        return draft
+
+    def check_same(self, row: Place, draft: site_config.Draft, tag: Tag) -> None:
+        """Raise StaleRevision where the tag is not that of the draft."""
+        if tag != tag_of(draft):
+            raise StaleRevision(
+                f"The draft of {row.domain} is at {tag_of(draft)}, and If-Match names {tag}: it was changed elsewhere.",
+                expected=tag.revision,
+                actual=draft.base_revision,
+            )
+
+
+class Draft(OfDraft):
     """What the caller prepares for a site."""
 
     route = "config_draft"
@@ -333,22 +353,6 @@ class Draft(OfSite):
         site_config.discard_draft(row.site, actor=self.caller.user)
         return self.answer(None)
 
-    def found(self, row: Place) -> site_config.Draft:
-        """Return the caller's draft. Raises NoDraft."""
-        draft = site_config.draft_of(row.site, self.caller.user)
-        if draft is None:
-            raise NoDraft(f"You have no draft for {row.domain}.")
-        return draft
-
-    def check_same(self, row: Place, draft: site_config.Draft, tag: Tag) -> None:
-        """Raise StaleRevision where the tag is not that of the draft."""
-        if tag != tag_of(draft):
-            raise StaleRevision(
-                f"The draft of {row.domain} is at {tag_of(draft)}, and If-Match names {tag}: it was changed elsewhere.",
-                expected=tag.revision,
-                actual=draft.base_revision,
-            )
-
     def _answer(self, row: Place, draft: site_config.Draft) -> Response:
         shown = {
             "domain": row.domain,
@@ -360,7 +364,7 @@ class Draft(OfSite):
         return self.answer(shown, ETag=str(tag_of(draft)))
 
 
-class PublishDraft(Draft):
+class PublishDraft(OfDraft):
     """The caller's draft, to be the site's configuration."""
 
     route = "config_draft_publish"
@@ -375,10 +379,6 @@ class PublishDraft(Draft):
             if_match=True,
         )
     }
-
-    get = None  # type: ignore[assignment]
-    patch = None  # type: ignore[assignment]
-    delete = None  # type: ignore[assignment]
 
     def post(self, request: Request) -> Response:
         """Publish it."""

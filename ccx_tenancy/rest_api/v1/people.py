@@ -203,10 +203,21 @@ class Invitations(OfOrganizations):
         return self.answer(made, Location=f"{request.path}{made.pk}/")
 
 
-class Invitation(OfOrganizations):
-    """One invitation."""
+class OfInvitation(OfOrganizations):
+    """What the views of one invitation have in common."""
 
     group = "invitations"
+
+    def row(self, number: int) -> membership.OrganizationInvitation:
+        """Return it. Raises Http404, or PermissionDenied."""
+        rows = membership.OrganizationInvitation.objects.select_related("organization")
+        found: membership.OrganizationInvitation = self.checked(rows.filter(pk=number).first())
+        return found
+
+
+class Invitation(OfInvitation):
+    """One invitation."""
+
     route = "invitation"
     operations = {
         "get": Operation("Show an invitation", MANAGE_INVITATIONS, response=forms.InvitationSerializer),
@@ -222,14 +233,8 @@ class Invitation(OfOrganizations):
         membership.revoke_invitation(self.row(number), by=self.caller.user)
         return self.answer(None)
 
-    def row(self, number: int) -> membership.OrganizationInvitation:
-        """Return it. Raises Http404, or PermissionDenied."""
-        rows = membership.OrganizationInvitation.objects.select_related("organization")
-        found: membership.OrganizationInvitation = self.checked(rows.filter(pk=number).first())
-        return found
 
-
-class ResendInvitation(Invitation):
+class ResendInvitation(OfInvitation):
     """One invitation, once more."""
 
     route = "invitation_resend"
@@ -241,9 +246,6 @@ class ResendInvitation(Invitation):
             errors=(409,),
         ),
     }
-
-    get = None  # type: ignore[assignment]
-    delete = None  # type: ignore[assignment]
 
     def post(self, request: Request, number: int) -> Response:
         """Send it."""

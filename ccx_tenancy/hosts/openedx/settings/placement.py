@@ -22,6 +22,7 @@ APPS = (
     "ccx_tenancy.site_config",
     "ccx_tenancy.membership",
     "ccx_tenancy.pages",
+    "ccx_tenancy.rest_api",
     "ccx_tenancy.hosts.openedx",
 )
 
