@@ -36,9 +36,8 @@ EXTRAS = ("test", "lint", "types", "docs", "postgresql", "redis", "jwt", "schema
 OTHER_EXTRAS = ("test", "redis", "jwt", "schema")
 BUILD_PACKAGES = "gcc libmariadb-dev pkg-config python3-dev"
 
-# What runs on each database: all but the browser's tests, which have a leg, and the tests of these scripts, which have
-# nothing to do with any database.
-SUITE_ARGUMENTS = ("-m", "not browser", "--ignore=tests/scripts")
+# What runs on each further database: all but the browser's tests, which have a leg, and the tests that use no database.
+SUITE_ARGUMENTS = ("-m", "not browser and not once")
 
 CHECKS = ("format", "lint", "types", "imports", "migrations", "deploy", "docs", "demo", "wheel")
 SUITES = ("sqlite", "mariadb", "postgresql", "redis", "browser", "other-release")
@@ -201,7 +200,7 @@ def address(run: Run, service: str) -> str:
 
 
 def sqlite(run: Run) -> Result:
-    """The whole suite, and the tests of these scripts."""
+    """The whole suite, with the tests that run only once."""
     return run_suite(run, "sqlite", ["-m", "not browser"])
 
 
@@ -256,7 +255,7 @@ def other_release(run: Run) -> Result:
     if interpreter is None:
         raise SkipLeg(f"no Python {version} (with venv and ensurepip) on this machine")
     python = environment.prepare(interpreter, ROOT / f".venv-{interpreter.name}", OTHER_EXTRAS)
-    result = run_suite(run, "other-release", SUITE_ARGUMENTS, python=python)
+    result = run_suite(run, "other-release", ["-m", "not browser"], python=python)
     return dataclasses.replace(result, detail=f"{result.detail}; {interpreter}, {interpreter.pins.name}")
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 SOURCES = Path(__file__).parent.parent / "frontend" / "json-editor"
 BUILT = Path(__file__).parent.parent / "ccx_tenancy" / "site_config" / "static" / "ccx_tenancy" / "json-editor"
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.once
+
 GREEN = {"key": "green", "name": "Grün", "domain": "grün.localhost", "organizations": ["green"]}
 
 

@@ -8,6 +8,9 @@ import tomllib
 from pathlib import Path
 
 import environment
+import pytest
+
+pytestmark = pytest.mark.once
 
 FINDER = environment.ROOT / "scripts" / "find_python.sh"
 

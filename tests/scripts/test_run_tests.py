@@ -4,6 +4,8 @@ import pytest
 import run_tests
 from run_tests import Counts, Result
 
+pytestmark = pytest.mark.once
+
 
 def test_the_counts_of_a_run_come_from_its_report(tmp_path):
     report = tmp_path / "report.xml"

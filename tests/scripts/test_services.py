@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import services
 
+pytestmark = pytest.mark.once
+
 SCRIPT = Path(services.__file__)
 ADDRESSES = [service.variable for service in services.SERVICES]
 
