@@ -6,14 +6,17 @@ Secrets are open in it. Nobody outside of this room gets a reference into it: se
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import _stack
 from ccx_tenancy.site_config.freshness import shard_of
-from ccx_tenancy.site_config.secrets import is_sealed, unseal
+from ccx_tenancy.site_config.secrets import CannotUnseal, is_sealed, unseal
 from ccx_tenancy.tenants import revisions
+
+logger = logging.getLogger(__name__)
 
 _CACHE = "site_config.values"
 _SCALARS = frozenset((str, int, float, bool, type(None)))
@@ -38,8 +41,15 @@ NOTHING = Snapshot(None, {}, enabled=False, revision=0)
 
 
 def opened(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with their secrets unsealed. Raises CannotUnseal."""
-    return {name: unseal(value) if is_sealed(value) else value for name, value in values.items()}
+    """Return the values with their secrets unsealed. One whose key is lost is left out, and said in the log: the site
+    goes on without it."""
+    found = {}
+    for name, value in values.items():
+        try:
+            found[name] = unseal(value) if is_sealed(value) else value
+        except CannotUnseal as error:
+            logger.error("The value of %s is left out: %s", name, error)
+    return found
 
 
 def snapshot_of(site_id: int) -> Snapshot:

@@ -14,6 +14,7 @@ from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers, secrets
 from ccx_tenancy.site_config.models import SiteConfiguration, SiteConfigurationDraft, SiteConfigurationRevision
 from ccx_tenancy.site_config.signals import values_published
+from ccx_tenancy.tenants import revisions
 
 HOST = "maxi-academy.localhost"
 SECRET = "HUBSPOT_API_KEY"
@@ -313,6 +314,21 @@ def test_a_secret_opens_under_its_old_key_and_not_without_it(maxi):
         secrets.unseal(by_settings)
 
 
+def test_a_site_goes_on_without_a_secret_whose_key_is_lost(maxi, admin_user, caplog):
+    with override_settings(CCX_TENANCY={"ENCRYPTION_KEYS": ["lost passphrase"]}):
+        helpers.set_site_values(HOST, {SECRET: "s3cret"})
+        site_config.save_draft(HOST, {SECRET: "s3cret", "PLATFORM_NAME": "Draft"}, actor=admin_user)
+        cookie = site_config.preview_cookie(HOST, actor=admin_user)
+    revisions.view().caches.clear()
+    revisions.view().stamp += 1
+    assert helpers.get_value(SECRET, "default") == "default"
+    assert helpers.get_value("PLATFORM_NAME") == "Maxi's Academy"
+    assert SECRET in caplog.text
+    assert "s3cret" not in caplog.text
+    snapshot = site_config.draft_of_cookie(cookie, api.require_tenant().site_id)
+    assert snapshot.values == {"PLATFORM_NAME": "Draft"}
+
+
 # Concurrency
 
 
@@ -335,8 +351,8 @@ def test_concurrent_merges_are_all_kept(committed_tenants):
         thread.join()
     assert errors_seen == []
     assert {f"X_{number}" for number in range(16)} <= set(stored())
-    revisions = [entry.revision for entry in site_config.history(HOST)]
-    assert revisions == list(range(17, 0, -1))
+    numbers = [entry.revision for entry in site_config.history(HOST)]
+    assert numbers == list(range(17, 0, -1))
 
 
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite locks the whole database: nothing is concurrent")
