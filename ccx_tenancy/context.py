@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
@@ -89,6 +90,30 @@ def remove(scope: Scope) -> None:
     _stack.set(stack[:-1] if stack and stack[-1] is scope else tuple(entry for entry in stack if entry is not scope))
 
 
+class Pieces:
+    """The stack of what runs piece by piece, a generator or a streamed answer: its own, whoever asks for a piece.
+
+    A tenant that it entered itself, by a ``with`` around a ``yield``, is current in its next piece again, and never in
+    the code that waits for the piece.
+    """
+
+    __slots__ = ("_entered",)
+
+    def __init__(self) -> None:
+        self._entered: tuple[Scope, ...] = ()
+
+    @contextmanager
+    def piece(self, scope: Scope) -> Iterator[None]:
+        """Run one piece: ``scope`` is current, beneath whatever the pieces before have entered and not left."""
+        consumer = _stack.get()
+        _stack.set((scope, *self._entered))
+        try:
+            yield
+        finally:
+            self._entered = tuple(entry for entry in _stack.get() if entry is not scope)
+            _stack.set(consumer)
+
+
 class Activation:
     """Context manager and decorator, sync and async, under which ``make_scope()`` is the current entry.
 
@@ -156,16 +181,17 @@ class Activation:
             inner = function(*args, **kwargs)
             step: Callable[[Any], Any] = inner.send
             sent: Any = None
+            pieces = Pieces()
             while True:
                 try:
-                    with self:
+                    with pieces.piece(self.make_scope()):
                         item = step(sent)
                 except StopIteration as stop:
                     return stop.value
                 try:
                     step, sent = inner.send, (yield item)
                 except GeneratorExit:
-                    with self:
+                    with pieces.piece(self.make_scope()):
                         inner.close()
                     raise
                 except BaseException as error:
@@ -178,16 +204,17 @@ class Activation:
             inner = function(*args, **kwargs)
             step: Callable[[Any], Any] = inner.asend
             sent: Any = None
+            pieces = Pieces()
             while True:
                 try:
-                    async with self:
+                    with pieces.piece(await self.amake_scope()):
                         item = await step(sent)
                 except StopAsyncIteration:
                     return
                 try:
                     step, sent = inner.asend, (yield item)
                 except GeneratorExit:
-                    async with self:
+                    with pieces.piece(await self.amake_scope()):
                         await inner.aclose()
                     raise
                 except BaseException as error:

@@ -19,7 +19,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from ccx_tenancy.conf import conf
-from ccx_tenancy.context import ARCHIVED, SUSPENDED, Enter, Scope, TenantContext, push, remove
+from ccx_tenancy.context import ARCHIVED, SUSPENDED, Enter, Pieces, Scope, TenantContext, push, remove
 from ccx_tenancy.site_config import snapshots
 from ccx_tenancy.site_config.api import PREVIEW_COOKIE, draft_of_cookie
 from ccx_tenancy.tenants import revisions
@@ -178,26 +178,22 @@ def _finish(request: HttpRequest, scope: Scope, response: HttpResponseBase) -> H
 
 def _streamed(scope: Scope, content: Iterator[bytes]) -> Iterator[bytes]:
     """Give each piece of a streamed answer inside the tenant; between pieces the server sees none."""
-    content = iter(content)
+    content, held = iter(content), Pieces()
     while True:
-        push(scope)
         try:
-            piece = next(content)
+            with held.piece(scope):
+                piece = next(content)
         except StopIteration:
             return
-        finally:
-            remove(scope)
         yield piece
 
 
 async def _streamed_async(scope: Scope, content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    pieces = aiter(content)
+    pieces, held = aiter(content), Pieces()
     while True:
-        push(scope)
         try:
-            piece = await anext(pieces)
+            with held.piece(scope):
+                piece = await anext(pieces)
         except StopAsyncIteration:
             return
-        finally:
-            remove(scope)
         yield piece

@@ -209,6 +209,20 @@ def test_a_streamed_answer_has_its_tenant_and_the_server_none_between(tenants):
         assert api.current_tenant() is None
 
 
+def test_a_tenant_entered_within_a_stream_is_kept_in_it_and_out_of_the_server(tenants):
+    def stream(request):
+        def pieces():
+            with api.tenant_context("blue-university"):
+                yield helpers.get_value("PLATFORM_NAME").encode()
+                yield helpers.get_value("PLATFORM_NAME").encode()
+            yield helpers.get_value("PLATFORM_NAME").encode()
+
+        return StreamingHttpResponse(pieces())
+
+    found = [(piece, api.current_tenant()) for piece in ask(MAXI_HOST, view=stream)]
+    assert found == [(b"Blue University", None)] * 2 + [(b"Maxi's Academy", None)]
+
+
 def test_warm_it_asks_no_database_and_binds_the_site_lazily(tenants, django_assert_num_queries):
     ask(MAXI_HOST)
     ask("nobody.localhost")
@@ -241,6 +255,20 @@ async def test_async_streams_have_their_tenant(committed_tenants_async):
     async for piece in one:
         assert (piece, await anext(others)) == (b"Maxi's Academy", b"Blue University")
         assert api.current_tenant() is None
+
+
+async def test_a_tenant_entered_within_an_async_stream_is_kept_in_it_and_out_of_the_server(committed_tenants_async):
+    async def stream(request):
+        async def pieces():
+            async with api.tenant_context("blue-university"):
+                yield helpers.get_value("PLATFORM_NAME").encode()
+                yield helpers.get_value("PLATFORM_NAME").encode()
+            yield helpers.get_value("PLATFORM_NAME").encode()
+
+        return StreamingHttpResponse(pieces())
+
+    found = [(piece, api.current_tenant()) async for piece in await ask_async(MAXI_HOST, view=stream)]
+    assert found == [(b"Blue University", None)] * 2 + [(b"Maxi's Academy", None)]
 
 
 async def test_async_suspended_sites_answer_503(committed_tenants_async):

@@ -129,6 +129,34 @@ def test_a_decorated_generator_has_its_tenant_and_its_consumer_another():
     assert closed == ["a", "a"]
 
 
+def test_what_a_decorated_generator_enters_itself_is_its_own_too():
+    @api.tenant_context(A)
+    def steps():
+        with api.tenant_context(B):
+            yield key()
+            yield key()
+        yield key()
+
+    found = []
+    for inside in steps():
+        found.append((inside, key()))
+    assert found == [("b", None), ("b", None), ("a", None)]
+
+
+async def test_what_a_decorated_async_generator_enters_itself_is_its_own_too():
+    @api.tenant_context(A)
+    async def steps():
+        async with api.tenant_context(B):
+            yield key()
+            yield key()
+        yield key()
+
+    found = []
+    async for inside in steps():
+        found.append((inside, key()))
+    assert found == [("b", None), ("b", None), ("a", None)]
+
+
 def test_interleaved_generators_keep_their_own():
     def steps():
         for _ in range(3):
