@@ -12,6 +12,7 @@ import logging
 from typing import Any
 
 from celery.signals import before_task_publish, task_postrun, task_prerun
+from django.db import DatabaseError, close_old_connections
 
 from ccx_tenancy.context import ARCHIVED, Scope, TenantContext, current_tenant, push, remove
 from ccx_tenancy.errors import UnknownTenant
@@ -44,23 +45,34 @@ def add_header(headers: dict[str, Any] | None = None, **kwargs: Any) -> None:
 def enter(task: Any = None, **kwargs: Any) -> None:
     """Make the tenant of the message current before its task runs.
 
-    A key that no tenant has any more gives a tenant that sees nothing: Celery ignores what a signal raises, so the
-    task cannot be stopped here, and without a tenant it would see what belongs to the platform.
+    A key that no tenant has any more, or that cannot be looked up, gives a tenant that sees nothing: Celery ignores
+    what a signal raises, so the task cannot be stopped here, and without a tenant it would see what belongs to the
+    platform.
     """
     request = task.request
     if request.is_eager:
         return
     key = getattr(request, HEADER, None) or (request.headers or {}).get(HEADER)
-    if key is None:
-        scope = Scope(None, None)
-    else:
-        try:
-            scope = tenant_context(key).make_scope()
-        except UnknownTenant:
-            logger.error("Task %s was published in the tenant %r, which is gone: it sees nothing.", task.name, key)
-            scope = Scope(TenantContext(0, key, ARCHIVED, None, frozenset()), None)
+    scope = Scope(None, None) if key is None else _scope_of(task, key)
     setattr(request, _SCOPE, scope)
     push(scope)
+
+
+def _scope_of(task: Any, key: str) -> Scope:
+    try:
+        try:
+            return tenant_context(key).make_scope()
+        except DatabaseError:
+            # A worker that was idle for long has a connection that the server has closed: Django makes another.
+            close_old_connections()
+            return tenant_context(key).make_scope()
+    except UnknownTenant:
+        logger.error("Task %s was published in the tenant %r, which is gone: it sees nothing.", task.name, key)
+    except Exception:
+        logger.exception(
+            "Task %s was published in the tenant %r, which cannot be read: it sees nothing.", task.name, key
+        )
+    return Scope(TenantContext(0, key, ARCHIVED, None, frozenset()), None)
 
 
 def leave(task: Any = None, **kwargs: Any) -> None:

@@ -6,12 +6,13 @@ import os
 import pytest
 from celery import Celery, chain, chord, group
 from celery.contrib.testing.worker import start_worker
-from django.db import connection
+from django.db import OperationalError, connection
 
 from ccx_tenancy import api
-from ccx_tenancy.celery import HEADER, add_header, connect
+from ccx_tenancy.celery import HEADER, add_header, connect, enter, leave
 from ccx_tenancy.context import _stack
 from ccx_tenancy.site_config import helpers
+from ccx_tenancy.tenants import revisions
 
 REDIS = os.environ.get("CCX_TENANCY_REDIS_URL")
 BROKERS = [
@@ -187,6 +188,33 @@ def test_a_tenant_that_is_gone_sees_nothing(app, caplog):
         lost = where.apply_async()
     assert result(lost) == ["maxi-academy", None, []]
     assert "'maxi-academy', which is gone" in caplog.text
+
+
+@pytest.mark.parametrize(("failures", "expected"), [(1, MAXI), (100, ["maxi-academy", None, []])])
+def test_a_tenant_that_cannot_be_read_is_asked_for_again_and_else_sees_nothing(
+    committed_tenants, caplog, failures, expected
+):
+    class Task:
+        name = "where"
+        request = type("Request", (), {"is_eager": False, HEADER: "maxi-academy", "headers": None})()
+
+    asked = []
+
+    def refuse(execute, sql, params, many, context):
+        asked.append(sql)
+        if len(asked) <= failures:
+            raise OperationalError("server has gone away")
+        return execute(sql, params, many, context)
+
+    revisions.forget()
+    with connection.execute_wrapper(refuse):
+        enter(task=Task)
+    try:
+        assert here() == expected
+    finally:
+        leave(task=Task)
+    assert _stack.get() == ()
+    assert ("which cannot be read: it sees nothing" in caplog.text) == (failures > 1)
 
 
 def test_the_header_carries_the_key_and_the_arguments_do_not(app, monkeypatch):
