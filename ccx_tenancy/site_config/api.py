@@ -7,6 +7,7 @@ audit record, and after the commit the signal ``values_published``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -81,6 +82,7 @@ __all__ = [
 PREVIEW_COOKIE = "ccx_tenancy_preview"
 _SALT = "ccx_tenancy.site_config.preview"
 _ATTEMPTS = 20
+_NOT_IN_DATABASES = re.compile("[\x00\ud800-\udfff]")
 
 #: What the values shall be, from what is stored.
 Make = Callable[[StoredValues], dict[str, Any]]
@@ -171,9 +173,10 @@ def site_of(domain: str | Site) -> Site:
     """Return the Site of a domain in whatever spelling. Raises UnknownDomain."""
     if isinstance(domain, Site):
         return domain
-    # No database compares a text with a NUL, and PostgreSQL says so.
-    site = None if "\x00" in domain else Site.objects.filter(domain=domain).first()
-    if site is None and (name := normalize_host(domain)) is not None:
+    # No database compares a text with a NUL, as PostgreSQL says, or half a character.
+    is_text = isinstance(domain, str) and not _NOT_IN_DATABASES.search(domain)
+    site = Site.objects.filter(domain=domain).first() if is_text else None
+    if site is None and is_text and (name := normalize_host(domain)) is not None:
         site = sites_on([name]).get(name)
     if site is None:
         raise UnknownDomain(f"No site has the domain {domain!r}. A tenant's site is made with the tenant.")
@@ -269,6 +272,8 @@ def _change(
     expected: int | None = None,
     trusted: Mapping[str, Any] | None = None,
 ) -> StoredValues:
+    if _NOT_IN_DATABASES.search(reason):
+        raise InvalidInput(f"The reason {reason!r} has a NUL or half a character (a lone surrogate).")
     if len(reason) > _REASON_LENGTH:
         raise InvalidInput(f"The reason has {len(reason)} characters; allowed are {_REASON_LENGTH}.")
     for attempt in range(_ATTEMPTS):

@@ -105,7 +105,13 @@ def dump(values: Any) -> str:
 
 
 def _checked(value: Any, path: str, depth: int) -> Any:
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        try:
+            str(int(value))
+        except ValueError:
+            raise InvalidValues([Problem(path, "the number has more digits than a computer reads.")]) from None
         return value
     if isinstance(value, str):
         if _SURROGATE.search(value):

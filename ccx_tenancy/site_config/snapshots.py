@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccx_tenancy.conf import conf
-from ccx_tenancy.context import _stack
+from ccx_tenancy.context import TenantContext, _stack
 from ccx_tenancy.site_config.freshness import shard_of
+from ccx_tenancy.site_config.schema import ORG_FILTER
 from ccx_tenancy.site_config.secrets import CannotUnseal, is_sealed, unseal
 from ccx_tenancy.tenants import revisions
+from ccx_tenancy.tenants.api import fold
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,29 @@ def _load(site_id: int) -> Snapshot:
     return Snapshot(site_id, values, enabled=stored.enabled, revision=stored.revision)
 
 
+def own_organizations_only(snapshot: Snapshot, tenant: TenantContext | None) -> Snapshot:
+    """Return the values of a tenant's site without organizations in ``course_org_filter`` that are not the tenant's.
+
+    Writing refuses them, but an organization can move to another tenant, or a site with its values become a tenant's,
+    after they were written. A filter that names none of the tenant's own is none.
+    """
+    wanted = snapshot.values.get(ORG_FILTER)
+    if tenant is None or not wanted:
+        return snapshot
+    # A host's own table may hold anything.
+    names = wanted if isinstance(wanted, list) else [wanted]
+    folded = {fold(name) for name in tenant.organizations}
+    own = [name for name in names if isinstance(name, str) and fold(name) in folded]
+    if len(own) == len(names):
+        return snapshot
+    values = {name: value for name, value in snapshot.values.items() if name != ORG_FILTER or own}
+    if own:
+        values[ORG_FILTER] = own
+    return Snapshot(
+        snapshot.site_id, values, enabled=snapshot.enabled, revision=snapshot.revision, draft=snapshot.draft
+    )
+
+
 def current() -> Snapshot:
     """Return the values that apply here: those of the current tenant's or host's site, or nothing."""
     stack = _stack.get()
@@ -101,8 +126,9 @@ def current() -> Snapshot:
         values = NOTHING
     else:
         values = snapshot_of(scope.site_id)
+    values = own_organizations_only(values, scope.tenant)
     scope.values, scope.stamp, scope.view = values, stamp, view
-    return values  # type: ignore[no-any-return]
+    return values
 
 
 def copied(value: Any) -> Any:

@@ -86,6 +86,8 @@ _SITE_DOMAIN_LENGTH = 100
 
 def get_tenant(key: str) -> Tenant:
     """Return the tenant with that key. Raises UnknownTenant."""
+    if not _may_be_key(key):
+        raise _unknown(key)
     try:
         return Tenant.objects.get(key=key)
     except Tenant.DoesNotExist:
@@ -495,10 +497,17 @@ def _lock(tenant: Tenant) -> None:
 
 
 def _locked(key: str) -> Tenant:
+    if not _may_be_key(key):
+        raise _unknown(key)
     try:
         return Tenant.objects.select_for_update().get(key=key)
     except Tenant.DoesNotExist:
         raise _unknown(key) from None
+
+
+def _may_be_key(key: object) -> bool:
+    """Whether a database can be asked for it: none compares half a character, and PostgreSQL no NUL."""
+    return isinstance(key, str) and _KEY.fullmatch(key) is not None
 
 
 def _unknown(key: object) -> UnknownTenant:

@@ -7,6 +7,7 @@ from ccx_tenancy import api, errors
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
 from ccx_tenancy.site_config.models import SiteConfiguration
+from ccx_tenancy.tenants import api as tenants_api
 
 HOST = "maxi-academy.localhost"
 
@@ -168,3 +169,41 @@ def test_rows_saved_by_the_model_are_seen_and_have_their_history(maxi):
     row.save()
     assert helpers.get_value("PLATFORM_NAME") == "Saved"
     assert [entry.revision for entry in site_config.history(HOST)] == [2, 1]
+
+
+def test_an_organization_that_moved_to_another_tenant_is_no_longer_in_the_filter(tenants):
+    maxi, blue = tenants
+    tenants_api.remove_organization(blue, "Blue2")
+    tenants_api.add_organization(maxi, "Blue2")
+    with api.tenant_context("blue-university"):
+        assert helpers.get_value("course_org_filter") == ["blue"]
+        assert helpers.get_current_site_orgs() == ["blue"]
+        assert helpers.get_current_site_configuration_values()["course_org_filter"] == ["blue"]
+        assert helpers.explain_value("course_org_filter").value == ["blue"]
+        assert helpers.get_value("PLATFORM_NAME") == "Blue University"
+
+
+@pytest.mark.parametrize("filter_", ["maxi-academy", ["maxi-academy"], ["maxi-academy", "B"], [7, None, "b"], {"B": 1}])
+def test_a_site_that_becomes_a_tenants_brings_no_organization_of_another(tenants, filter_):
+    site = Site.objects.create(domain="brought.localhost", name="brought")
+    SiteConfiguration(site=site, site_values={"course_org_filter": filter_, "X_PLUGIN": 1}).save()
+    api.create_tenant("brought", name="Brought", domain="brought.localhost", organizations=["B"])
+    with api.tenant_context("brought"):
+        assert [name.upper() for name in helpers.get_current_site_orgs()] == ["B"]
+        assert helpers.get_value("X_PLUGIN") == 1
+
+
+@pytest.mark.parametrize("domain", [None, 7, b"maxi", ["a"], "maxi\x00", "maxi\udcff"])
+def test_what_cannot_be_a_domain_is_an_unknown_one(tenants, domain):
+    with pytest.raises(errors.UnknownDomain):
+        api.set_site_values(domain, {"X_PLUGIN": 1})
+
+
+def test_a_reason_that_no_database_takes_and_a_number_that_nobody_reads_are_refused(maxi):
+    with pytest.raises(errors.InvalidInput, match="The reason"):
+        helpers.set_site_values(HOST, {"X_PLUGIN": 1}, reason="why\x00")
+    with pytest.raises(errors.InvalidInput, match="The reason"):
+        helpers.set_site_values(HOST, {"X_PLUGIN": 1}, reason="why\udcff")
+    with pytest.raises(errors.InvalidValues, match=r"X_PLUGIN\.a: the number has more digits"):
+        helpers.set_site_values(HOST, {"X_PLUGIN": {"a": 10**5000}})
+    assert not helpers.has_override_value("X_PLUGIN")

@@ -272,3 +272,10 @@ def test_of_many_new_primaries_one_remains(committed_tenants):
     results = in_threads(8, lambda n: tenants_api.add_domain(maxi, f"p{n}.localhost", primary=True))
     assert all(isinstance(result, (TenantDomain, errors.DomainTaken)) for result in results), results
     assert TenantDomain.objects.filter(tenant=maxi, surface="lms", is_primary=True).count() == 1
+
+
+@pytest.mark.parametrize("key", ["", None, 7, "nobody", "a\x00", "a\udcff", "x" * 101])
+def test_what_cannot_be_a_key_is_an_unknown_tenant(db, key):
+    for call in (api.get_tenant, api.suspend_tenant, api.archive_tenant):
+        with pytest.raises(errors.UnknownTenant, match="There is no tenant with the key"):
+            call(key)
