@@ -142,8 +142,11 @@ def named_in_body(request: HttpRequest) -> list[Named]:
     if body is None:
         if is_multipart:
             _read_large_upload(request, reader)
-    elif not (is_multipart and _read_multipart(body, request, reader)):
-        _read_body(body, request, reader)
+    else:
+        is_read = _may_be_multipart(request) and _read_multipart(body, request, reader)
+        # What stands before the first boundary hides no field; and a view may read JSON whatever the type says.
+        if not is_read or _looks_like_json(body):
+            _read_body(body, request, reader)
     return found
 
 
@@ -212,9 +215,14 @@ class _Replay:
         self._rest.close()
 
 
+def _may_be_multipart(request: HttpRequest) -> bool:
+    """Whether some parser may take the body for a multipart form: DRF's takes ``multipart/*`` for one."""
+    return (request.content_type or "").lower() in (_MULTIPART, "multipart/*")
+
+
 def _is_text(content_type: str) -> bool:
     kind = content_type.lower()
-    return not kind or kind.startswith("text/") or kind == _FORM or "json" in kind or "xml" in kind
+    return not kind or kind.startswith("text/") or kind == _FORM or "json" in kind or "xml" in kind or "*" in kind
 
 
 def _looks_like_json(body: bytes) -> bool:
@@ -226,7 +234,8 @@ def _read_body(body: bytes, request: HttpRequest, reader: _Reader) -> None:
     content_type = (request.content_type or "").lower()
     declared = (request.content_params or {}).get("charset")
     texts = dict.fromkeys(_decoded(body, charset) for charset in _charsets(body, declared))
-    if content_type == _FORM:
+    # DRF gives a type with a wildcard to the first parser that fits, which may be the one of forms.
+    if content_type == _FORM or "*" in content_type:
         for charset in dict.fromkeys((_known(declared) or settings.DEFAULT_CHARSET, "utf-8")):
             pairs = parse_qsl(_decoded(body, charset), keep_blank_values=True, encoding=charset, errors="replace")
             reader.read_pairs(pairs)
@@ -281,8 +290,6 @@ class _DiscardFiles(FileUploadHandler):
 
 def _read_multipart(body: bytes, request: HttpRequest, reader: _Reader) -> bool:
     """Read the fields of a multipart form, of any method, and the names of its files; False where it is none."""
-    if _looks_like_json(body[:_PEEK]):
-        return False
     encoding = request.encoding or settings.DEFAULT_CHARSET
     try:
         fields, files = MultiPartParser(request.META, BytesIO(body), [_DiscardFiles(request)], encoding).parse()

@@ -14,6 +14,8 @@ from django.urls import ResolverMatch
 from hypothesis import given
 from hypothesis import strategies as st
 from opaque_keys.edx.keys import CourseKey
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.request import Request
 
 from ccx_tenancy.partition import requests
 from tests.partition.test_keys import opaque_keys
@@ -139,3 +141,31 @@ def test_arguments_are_read_as_texts_and_as_objects():
 )
 def test_the_segments_of_a_path_are_read_whatever_the_route(path, named):
     assert organizations(requests.named_in_path(path)) == named
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/*"])
+@pytest.mark.parametrize("start", [b"", b"{\r\n", b"[]\r\n", b"\r\n" * 40, b" " * 70 + b"\r\n", b"words\r\n"])
+def test_the_fields_of_a_multipart_form_are_read_whatever_stands_before_its_boundary(content_type, start):
+    data = start + f'--BB\r\nContent-Disposition: form-data; name="a"\r\n\r\n{KEY}\r\n--BB--\r\n'.encode()
+    request = body(data, f"{content_type}; boundary=BB")
+    assert organizations(requests.named_in_body(request)) == {"globex"}
+    assert Request(request, parsers=[MultiPartParser()]).data["a"] == KEY
+
+
+def test_json_that_calls_itself_a_multipart_form_is_read():
+    request = body(json.dumps({"a": KEY}).encode(), "multipart/form-data; boundary=BB")
+    assert organizations(requests.named_in_body(request)) == {"globex"}
+
+
+@pytest.mark.parametrize("content_type", ["application/*", "*/*", "application/x-www-form-urlencoded"])
+def test_a_form_is_read_under_every_type_under_which_drf_reads_one(content_type):
+    request = body(f"a={quote(KEY)}".encode(), content_type)
+    assert organizations(requests.named_in_body(request)) == {"globex"}
+    assert Request(request, parsers=[FormParser()]).data["a"] == KEY
+
+
+@pytest.mark.parametrize("content_type", ["application/*", "*/*", "multipart/*; boundary=BB"])
+def test_a_long_body_under_a_type_with_a_wildcard_is_refused(content_type, settings):
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "GATE_BODY_LIMIT": 1024}
+    with pytest.raises(requests.TooLarge):
+        requests.named_in_body(body(b"--BB" + b"a" * 2000, content_type))
