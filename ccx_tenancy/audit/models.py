@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from jsonfield import JSONField
 
+_ARGUMENTS_BEFORE_UPDATE_CONFLICTS = 3
+
 
 class AppendOnly(TypeError):
     """Something tried to change or delete an entry of the record."""
@@ -23,6 +25,13 @@ class EntryQuerySet(models.QuerySet["AuditEntry"]):
     update = _refuse
     delete = _refuse
     bulk_update = _refuse
+    _raw_delete = _refuse
+
+    def bulk_create(self, *args: Any, update_conflicts: bool = False, **kwargs: Any) -> list[AuditEntry]:
+        """Add entries. Raises AppendOnly where it is asked to overwrite those that exist."""
+        if update_conflicts or len(args) > _ARGUMENTS_BEFORE_UPDATE_CONFLICTS:
+            self._refuse()
+        return super().bulk_create(*args, **kwargs)
 
 
 class AuditEntry(models.Model):
