@@ -245,3 +245,10 @@ def test_lists_cost_the_same_for_few_and_many_members(browse):
     with CaptureQueriesContext(connection) as many:
         assert "Page 1 of 2" in texts(browse("admin", "members/"))
     assert len(many) <= len(few) + 1
+
+
+def test_the_next_page_searches_for_the_same_text(browse, people):
+    for number in range(51):
+        api.add_member(User.objects.create_user(f"u{number}", f"r&d#{number}@example.com"), "maxi-academy")
+    page = browse("admin", "members/?q=r%26d%23&role=learner")
+    assert 'href="?q=r%26d%23&amp;role=learner&amp;page=2"' in page.content.decode()
