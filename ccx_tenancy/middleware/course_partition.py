@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
@@ -159,8 +160,20 @@ class _Gate:
         else:
             return
         if refused:
-            response.close()
+            _release(response)
             raise Http404
+
+
+def _release(response: HttpResponseBase) -> None:
+    """Close what an answer that is not sent holds open, such as a file.
+
+    Its own ``close`` would also announce the end of the request, in the middle of it: Django closes database
+    connections then, and others empty their caches.
+    """
+    closers: list[Callable[[], object]] = getattr(response, "_resource_closers", [])
+    while closers:
+        with suppress(Exception):
+            closers.pop()()
 
 
 def _open(request: HttpRequest) -> _Gate | None:

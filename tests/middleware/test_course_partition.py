@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signals import request_finished
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
@@ -389,6 +390,21 @@ def test_a_view_that_never_asks_who_it_is_lets_nobody_in(client_of, studio):
         assert answer.status_code == 404
     assert project.Unasked.done == []
     assert client_of("acme_author").get(path, HTTP_HOST=PLATFORM_SITE).status_code == 200
+
+
+def test_a_refused_answer_is_let_go_without_an_end_of_the_request_in_its_middle(client_of, studio):
+    ended = []
+
+    def note(**_):
+        ended.append(True)
+
+    request_finished.connect(note)
+    try:
+        path = f"/api/unasked/{quote(ACME)}/"
+        answer = client_of().get(path, HTTP_HOST=PLATFORM_SITE, HTTP_AUTHORIZATION="Bearer acme_author")
+    finally:
+        request_finished.disconnect(note)
+    assert (answer.status_code, len(ended)) == (404, 1)
 
 
 # The answer
