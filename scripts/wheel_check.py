@@ -206,7 +206,7 @@ def check_pins(distributions: Distributions, pins_file: Path, version: str, dire
     directory.mkdir()
     run([interpreter.path, "-m", "venv", str(directory / "venv")], directory)
     python = str(directory / "venv" / "bin" / "python")
-    install = [python, "-m", "pip", "--no-input", "--disable-pip-version-check", "install", "-q"]
+    install = [python, "-m", "pip", "--no-input", "--disable-pip-version-check", "install", "-q", "--no-compile"]
     run([*install, "-c", str(pins_file), *names_of(requirements)], directory)
     before = freeze(python, directory)
     pins = read_pins(pins_file)
