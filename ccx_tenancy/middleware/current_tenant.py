@@ -159,6 +159,7 @@ def _language(request: HttpRequest, tenant: TenantContext) -> str:
 def _redirect(request: HttpRequest, domain: str) -> HttpResponse:
     host = raw_host(request)
     port = host.rpartition(":")[2] if ":" in host and not host.endswith("]") else ""
+    port = port if port.isdecimal() and 0 < int(port) < 65536 else ""
     location = f"{request.scheme}://{domain}{':' + port if port else ''}{request.get_full_path()}"
     answer = HttpResponsePermanentRedirect(location)
     if request.method not in ("GET", "HEAD"):

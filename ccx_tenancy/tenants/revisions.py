@@ -11,6 +11,7 @@ commit hook exactly when the transaction or savepoint it belongs to is gone.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections import OrderedDict
@@ -254,15 +255,13 @@ def _increment(name: str, using: str) -> None:
 
 
 def from_any_thread(read: Callable[[], Result]) -> Result:
-    """Return ``read()``, in a thread of its own where this one runs an event loop and Django would refuse the query.
+    """Return ``read()``, in a thread and on a connection of its own where this one's will not do.
 
-    The loop waits for it: a short read that is rare (once a second at most, or a site seen for the first time).
+    That is where it runs an event loop, and Django would refuse the query; and where it is inside a transaction that
+    goes on seeing what was true when it began, which must not reach a cache that all threads share. The caller waits:
+    a short read that is rare (once a second at most, or a site seen for the first time).
     """
-    import asyncio
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _runs_a_loop() and not _sees_the_past():
         return read()
 
     def apart() -> Result:
@@ -273,6 +272,27 @@ def from_any_thread(read: Callable[[], Result]) -> Result:
 
     with ThreadPoolExecutor(max_workers=1) as executor:
         return executor.submit(apart).result()
+
+
+def _runs_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _sees_the_past() -> bool:
+    from ccx_tenancy.tenants.models import Revision
+
+    connection: Any = connections[router.db_for_read(Revision)]
+    if not connection.in_atomic_block or _local.pending is not None:
+        return False
+    if connection.vendor == "mysql":  # None leaves it to the server, whose default is repeatable read.
+        return bool(connection.isolation_level != "read committed")
+    if connection.vendor == "postgresql":
+        return getattr(connection.isolation_level, "name", "READ_COMMITTED") != "READ_COMMITTED"
+    return False
 
 
 async def arefresh() -> None:

@@ -144,6 +144,7 @@ def test_an_alias_redirects_with_path_query_and_port_kept(tenants, method, statu
     assert response.status_code == status
     assert response["Location"] == f"http://{MAXI_HOST}:8000/a%20b//evil.example?x=1&x=%2F"
     assert ask("www.maxi-academy.localhost", "/p")["Location"] == f"http://{MAXI_HOST}/p"
+    assert ask("www.maxi-academy.localhost:99999", "/p")["Location"] == f"http://{MAXI_HOST}/p"
 
 
 def test_a_suspended_tenant_answers_503_with_its_own_page(tenants):

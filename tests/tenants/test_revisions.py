@@ -241,3 +241,21 @@ def test_a_change_that_fails_bumps_nothing_and_the_next_one_does(committed_tenan
     assert dict(Revision.objects.values_list("name", "number")) == before
     revisions.bump(revisions.TENANTS)
     assert Revision.objects.get(name=revisions.TENANTS).number == before[revisions.TENANTS] + 1
+
+
+@pytest.mark.parametrize("level", ["repeatable read", None])
+def test_a_transaction_that_sees_the_past_reads_for_others_on_another_connection(committed_tenants, monkeypatch, level):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has no levels of isolation")
+    here = threading.get_ident()
+    with transaction.atomic():
+        platform_name()
+        assert revisions.from_any_thread(threading.get_ident) == here
+        if connection.vendor == "postgresql":
+            level = type(connection.isolation_level).REPEATABLE_READ
+        monkeypatch.setattr(connection, "isolation_level", level)
+        assert revisions.from_any_thread(threading.get_ident) != here
+        set_site_values("maxi-academy.localhost", {NAME: "Own"})
+        # What it has changed itself is in its own view, which nobody shares.
+        assert revisions.from_any_thread(threading.get_ident) == here
+        assert platform_name() == "Own"
