@@ -56,6 +56,7 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit entries")
         ordering = ("-id",)
+        base_manager_name = "objects"  # Django's own code is held to the rule, too.
         indexes = (
             models.Index(fields=["tenant_key", "-id"], name="ccx_audit_tenant"),
             models.Index(fields=["actor_id", "-id"], name="ccx_audit_actor"),

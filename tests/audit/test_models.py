@@ -33,3 +33,14 @@ def test_an_entry_is_neither_changed_nor_deleted(attempt):
 
 def test_many_entries_are_added_at_once():
     assert len(AuditEntry.objects.bulk_create([AuditEntry(action="a"), AuditEntry(action="b")], batch_size=1)) == 2
+
+
+def test_the_base_manager_is_held_to_the_rule_too(db):
+    from ccx_tenancy.audit import api
+    from ccx_tenancy.audit.models import AppendOnly, AuditEntry
+
+    entry = api.record("test")
+    rows = AuditEntry._base_manager.filter(pk=entry.pk)
+    for call in (lambda: rows.update(action="other"), rows.delete):
+        with pytest.raises(AppendOnly):
+            call()
