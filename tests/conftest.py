@@ -16,6 +16,7 @@ from asgiref.sync import sync_to_async
 from django.db import connection, connections
 
 from ccx_tenancy import api
+from ccx_tenancy.conf import Conf
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +47,16 @@ def make_tenants():
         values=BLUE,
     )
     return maxi, blue
+
+
+@pytest.fixture(autouse=True)
+def _numbers_are_read_when_a_change_says_so(monkeypatch, settings):
+    """Keep the question of once a second out of counted queries, for tests that do not set ``FRESHNESS_SECONDS``."""
+
+    def freshness_seconds(self):
+        return getattr(settings, "CCX_TENANCY", {}).get("FRESHNESS_SECONDS", 3600.0)
+
+    monkeypatch.setattr(Conf, "freshness_seconds", property(freshness_seconds))
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import jwt
@@ -10,12 +11,14 @@ import pytest
 from tests.rest_api.conftest import Caller
 
 pytest.importorskip("edx_rest_framework_extensions")
+from rest_framework_jwt.settings import DEFAULTS, IMPORT_STRINGS, APISettings
+
 pytestmark = pytest.mark.django_db
 SECRET = "for this test only, and long enough for the algorithm"
 
 
 @pytest.fixture(autouse=True)
-def _set_up(settings):
+def _set_up(settings, monkeypatch):
     issuer = {"ISSUER": "test", "AUDIENCE": "test", "SECRET_KEY": SECRET}
     settings.JWT_AUTH = {
         "JWT_SECRET_KEY": SECRET,
@@ -29,6 +32,13 @@ def _set_up(settings):
         "JWT_AUTH_HEADER_PREFIX": "JWT",
         "JWT_AUTH_COOKIE": "edx-jwt-cookie",
     }
+    # drf-jwt reads its settings once, when it is imported, which another test may have brought about.
+    fresh = APISettings(settings.JWT_AUTH, DEFAULTS, IMPORT_STRINGS)
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("rest_framework_jwt.", "edx_rest_framework_extensions.")):
+            found = getattr(module, "api_settings", None)
+            if "JWT_DECODE_HANDLER" in getattr(found, "defaults", ()):
+                monkeypatch.setattr(module, "api_settings", fresh)
 
 
 def token(user, **claims):

@@ -424,7 +424,8 @@ def test_every_page_asks_the_same_with_10_and_with_10000_tenants(client, maxi):
     }
 
     def asked():
-        client.get(url("changelist"))
+        for page, query in pages.values():  # Content types and the like are read once a process.
+            client.get(page, query)
         found = {}
         for name, (page, query) in pages.items():
             with CaptureQueriesContext(connection) as context:
