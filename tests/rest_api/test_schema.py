@@ -11,7 +11,6 @@ import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection  # noqa: F401 - the condition of a skip names it
 from django.test import Client
-from openapi_spec_validator import validate
 from schemathesis import GenerationMode, checks
 
 from ccx_tenancy.rest_api import keys as api_keys
@@ -37,7 +36,7 @@ def document(db):
 
 
 def test_the_schema_is_valid_openapi(document):
-    validate(document)
+    pytest.importorskip("openapi_spec_validator").validate(document)
 
 
 def test_the_schema_has_every_operation_but_itself(document):
