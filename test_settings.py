@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "tests.hosts.openedx.standin.student",
     "tests.hosts.openedx.standin.content_libraries",
     "ccx_tenancy.hosts.openedx",
+    "tests.outgoing.standin",
 ]
 
 MIDDLEWARE = [

@@ -6,6 +6,7 @@ Values are read when they are needed, so ``override_settings`` works.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,15 @@ def _rate(value: Any) -> str | None:
 
 def _texts(value: Any) -> str | None:
     return None if all(isinstance(one, str) and one for one in value) else "a list of texts that are not empty"
+
+
+def _networks(value: Any) -> str | None:
+    try:
+        for text in value:
+            ipaddress.ip_network(text)
+    except ValueError as error:
+        return f"a list of networks such as '10.1.0.0/16' ({error})"
+    return None
 
 
 KEYS: Mapping[str, Key] = {
@@ -169,6 +179,49 @@ KEYS: Mapping[str, Key] = {
         _rate,
     ),
     "API_KEY_DAYS": Key((int, float), 365, "How many days an API key is good at most.", _between(0.01, 3650)),
+    "OUTGOING_PRIVATE_NETWORKS": Key(
+        (list, tuple),
+        (),
+        "Networks that are not public and may be called all the same, and by plain http ('10.1.0.0/16',"
+        " '127.0.0.0/8', '::1/128'). Everything else that we call must be https on a public address.",
+        _networks,
+    ),
+    "OUTGOING_TIMEOUT": Key(
+        (int, float), 30, "How long one call to another server may take as a whole, in seconds.", _between(0.1, 600)
+    ),
+    "OUTGOING_BODY_LIMIT": Key(
+        (int,),
+        8 * 1024 * 1024,
+        "The largest answer of another server that is read, in bytes.",
+        _between(1024, 1024 * 1024 * 1024),
+    ),
+    "OUTGOING_CA_BUNDLE": Key(
+        (str,), "", "File of the certificates that other servers are checked with. Empty: those of *certifi*."
+    ),
+    "OUTGOING_LEASE_SECONDS": Key(
+        (int, float),
+        120,
+        "After how many seconds what a killed process was sending is sent again by another. Longer than"
+        " OUTGOING_TIMEOUT.",
+        _between(0.5, 24 * 3600),
+    ),
+    "OUTGOING_RETRY_SECONDS": Key(
+        (int, float),
+        1,
+        "How long to wait after the first failure, in seconds; doubled with each further one, less up to a half by"
+        " chance.",
+        _between(0.01, 3600),
+    ),
+    "OUTGOING_RETRY_MOST_SECONDS": Key(
+        (int, float), 3600, "The longest wait between two attempts, in seconds.", _between(0.01, 7 * 24 * 3600)
+    ),
+    "OUTGOING_ATTEMPTS": Key(
+        (int,),
+        60,
+        "After how many attempts something is no longer sent by itself. It is kept, shown with its reason, and sent"
+        " again when somebody asks. 60 with the defaults is two days.",
+        _between(1, 1_000_000),
+    ),
 }
 
 
@@ -287,6 +340,46 @@ class Conf:
     def api_key_days(self) -> float:
         """See ``API_KEY_DAYS``."""
         return float(self._get("API_KEY_DAYS"))
+
+    @property
+    def outgoing_private_networks(self) -> Sequence[str]:
+        """See ``OUTGOING_PRIVATE_NETWORKS``."""
+        return cast(Sequence[str], self._get("OUTGOING_PRIVATE_NETWORKS"))
+
+    @property
+    def outgoing_timeout(self) -> float:
+        """See ``OUTGOING_TIMEOUT``."""
+        return float(self._get("OUTGOING_TIMEOUT"))
+
+    @property
+    def outgoing_body_limit(self) -> int:
+        """See ``OUTGOING_BODY_LIMIT``."""
+        return cast(int, self._get("OUTGOING_BODY_LIMIT"))
+
+    @property
+    def outgoing_ca_bundle(self) -> str:
+        """See ``OUTGOING_CA_BUNDLE``."""
+        return cast(str, self._get("OUTGOING_CA_BUNDLE"))
+
+    @property
+    def outgoing_lease_seconds(self) -> float:
+        """See ``OUTGOING_LEASE_SECONDS``."""
+        return float(self._get("OUTGOING_LEASE_SECONDS"))
+
+    @property
+    def outgoing_retry_seconds(self) -> float:
+        """See ``OUTGOING_RETRY_SECONDS``."""
+        return float(self._get("OUTGOING_RETRY_SECONDS"))
+
+    @property
+    def outgoing_retry_most_seconds(self) -> float:
+        """See ``OUTGOING_RETRY_MOST_SECONDS``."""
+        return float(self._get("OUTGOING_RETRY_MOST_SECONDS"))
+
+    @property
+    def outgoing_attempts(self) -> int:
+        """See ``OUTGOING_ATTEMPTS``."""
+        return cast(int, self._get("OUTGOING_ATTEMPTS"))
 
     @property
     def account_policy(self) -> AccountPolicy:
