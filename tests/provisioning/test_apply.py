@@ -98,7 +98,7 @@ def test_a_document_makes_tenants_and_platform_sites():
     assert first.reason == "applied from seed.json"
 
 
-def test_applying_it_again_writes_nothing(django_assert_max_num_queries):
+def test_applying_it_again_writes_nothing():
     apply(MAXI, BLUE, sites=[LOCAL])
     before = everything()
     assert api.plan_document(text(MAXI, BLUE, sites=[LOCAL])).is_empty

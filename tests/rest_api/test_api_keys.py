@@ -93,7 +93,7 @@ def test_a_change_by_a_key_names_its_maker_and_the_key(made, people, make_user):
     assert audit.current_request_id() == ""
 
 
-def test_the_last_use_is_written_down_once_a_minute(made, django_assert_num_queries):
+def test_the_last_use_is_written_down_once_a_minute(made):
     assert ApiKey.objects.get().last_used is None
     Caller(key=made["key"]).get("me/")
     first = ApiKey.objects.get().last_used
