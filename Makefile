@@ -29,10 +29,10 @@ test:
 	@$(RUN)/run_tests.py $(if $(LEGS),--only $(LEGS)) $(if $(REQUIRE),--require $(REQUIRE)) $(if $(ARGS),-- $(ARGS))
 
 demo:
-	@$(WITH) "") && exec "$$venv" sandbox/run.py serve $(ARGS)
+	@$(WITH) hub) && exec "$$venv" sandbox/run.py serve $(ARGS)
 
 demo-check:
-	@$(WITH) "") && exec "$$venv" sandbox/run.py check $(ARGS)
+	@$(WITH) hub) && exec "$$venv" sandbox/run.py check $(ARGS)
 
 services:
 	@$(RUN)/services.py start $(if $(REQUIRE),--require $(REQUIRE))
@@ -56,7 +56,7 @@ wheel-check:
 	@$(RUN)/run_tests.py --only wheel
 
 bench:
-	@$(WITH) test) && exec "$$venv" -m pytest benchmarks -p no:xdist --benchmark-only $(ARGS)
+	@$(WITH) test,hub) && exec "$$venv" -m pytest benchmarks -p no:xdist --benchmark-only $(ARGS)
 
 clean: services-stop
 	@rm -rf .venv .venv-* .venv*.lock .tox build dist docs/_build .services .mypy_cache .ruff_cache .pytest_cache \
