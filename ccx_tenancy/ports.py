@@ -98,6 +98,11 @@ class Host(Protocol):
         """Whether the host itself gives a signed-in user a role on what ``key`` names (any text of a key, never
         trusted to be a valid one; empty: on the organization, given folded). Asked where no membership opens it."""
 
+    def create_account(self, username: str, email: str, password: str) -> AbstractBaseUser:
+        """Make an account, with all that the host expects of one, in the caller's transaction, and return it. Its
+        address is known to be its owner's; name and password were checked. Raises IntegrityError where somebody else
+        was faster to take the name."""
+
 
 class AccountPolicy(Protocol):
     """Whose account a user name or an e-mail address is, and which are free. ``tenant`` is where it is asked for

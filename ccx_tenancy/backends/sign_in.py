@@ -56,12 +56,8 @@ class _Backend(RolePermissions):
             # As long as checking a password takes.
             get_user_model()().set_password(password)
             return None
-        # Decided before the password is looked at, so that it does not show in the time the answer takes.
-        if self.user_can_authenticate(user) and (user.is_superuser or self.admits(user, tenant)):
-            return user if user.check_password(password) else None
-        # Whatever the password is, it is checked as a wrong one.
-        check_password("\x01" + password, user.password)
-        return None
+        admitted = self.user_can_authenticate(user) and (user.is_superuser or self.admits(user, tenant))
+        return user if _proves(user, password, admitted) else None
 
     async def aauthenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
@@ -72,6 +68,24 @@ class _Backend(RolePermissions):
     def user_can_authenticate(self, user: Any) -> bool:
         """Whether the account's state allows it: Django's rule, or any with ``INACTIVE_USERS_SIGN_IN``."""
         return conf.inactive_users_sign_in or super().user_can_authenticate(user)
+
+
+def knows_password(user: Any, password: str) -> bool:
+    """Whether the password is that of an account whose state lets it sign in somewhere, member here or not.
+
+    For pages that let an account in that is no member yet. One hash, whatever the answer; the caller says nothing of
+    the reason, and signs nobody in who is refused afterwards.
+    """
+    return _proves(user, password, conf.inactive_users_sign_in or bool(user.is_active))
+
+
+def _proves(user: Any, password: str, admitted: bool) -> bool:
+    # Decided before the password is looked at, so that it does not show in the time the answer takes.
+    if admitted:
+        return bool(user.check_password(password))
+    # Whatever the password is, it is checked as a wrong one.
+    check_password("\x01" + password, user.password)
+    return False
 
 
 class OrganizationMemberBackend(_Backend):

@@ -37,7 +37,8 @@ class TenantAccessMiddleware:
     It holds for sessions and for what middleware above makes of a cookie, for tokens that DRF resolves inside the
     view, and for authenticators given to :func:`guard_authenticator`. The session itself is left alone: it stays good
     where it was made. ``ACCESS_DENIED`` can say ``"refuse"``: then such a request is answered 403. Platform operators
-    pass, which the audit record says once per session, tenant and ``OPERATOR_PASS_SECONDS``.
+    pass, which the audit record says once per session, tenant and ``OPERATOR_PASS_SECONDS``. A view with an attribute
+    ``answers_nobody`` is answered to everybody, as to somebody anonymous: how else would one become a member?
 
     Place it directly below the authentication. The user is looked at when somebody else asks for the user, and the
     memberships come from memory: it adds no query.
@@ -77,7 +78,7 @@ class TenantAccessMiddleware:
         if access is None:
             return None
         access.watch()
-        if conf.access_denied != REFUSE:
+        if conf.access_denied != REFUSE or getattr(view, "answers_nobody", False):
             return None
         # Looked at once more than needed where the view does not ask who it is.
         _ = bool(getattr(request, "user", None) and request.user.is_authenticated)

@@ -17,6 +17,7 @@ from organizations.models import Organization
 
 from ccx_tenancy.context import TenantContext, current_tenant
 from ccx_tenancy.membership import api as membership
+from ccx_tenancy.pages.headers import guarded
 
 VIEW_MEMBERS = "ccx_tenancy.view_members"
 MANAGE_MEMBERS = "ccx_tenancy.manage_members"
@@ -89,6 +90,7 @@ def page(permission: str) -> Callable[[View], View]:
     """Make a view of ``(request, desk, ...)`` a page for those with a permission; others sign in, or get 403."""
 
     def decorate(view: View) -> View:
+        @guarded()
         @never_cache
         @wraps(view)
         def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ccx_tenancy.pages import views
+from ccx_tenancy.pages import accepting, views
 
 app_name = "ccx_tenancy_pages"
 
@@ -12,7 +12,7 @@ urlpatterns = [
     path("members/<int:pk>/change/", views.member, name="member"),
     path("invitations/", views.invitations, name="invitations"),
     path("invitations/<int:pk>/change/", views.invitation, name="invitation"),
-    path("invitations/<str:token>/", views.accept, name="accept"),
+    path("invitations/<str:token>/", accepting.accept, name="accept"),
     path("configuration/", views.configuration, name="configuration"),
     path("configuration/<str:name>/", views.value, name="value"),
     path("history/", views.history, name="history"),

@@ -6,19 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from ccx_tenancy.audit import api as audit
-from ccx_tenancy.context import current_tenant
-from ccx_tenancy.errors import TenancyError, UnknownInvitation
+from ccx_tenancy.errors import TenancyError
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.pages.desk import (
     EDIT_CONFIGURATION,
@@ -33,7 +30,6 @@ from ccx_tenancy.pages.desk import (
 from ccx_tenancy.pages.forms import InviteForm, ValueForm
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config.schema import KnownKey, known_keys
-from ccx_tenancy.tenants.api import fold
 
 PAGE_SIZE = 50
 HISTORY_LENGTH = 50
@@ -169,35 +165,6 @@ def invitation(request: HttpRequest, desk: Desk, pk: int) -> HttpResponseBase:
             _("%(email)s gets another mail.") % {"email": row.email},
         )
     return redirect("ccx_tenancy_pages:invitations")
-
-
-@never_cache
-def accept(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Let who has the link accept it with the account of that address. Who is not signed in signs in first."""
-    tenant = current_tenant()
-    try:
-        found = membership.find_invitation(token)
-    except UnknownInvitation as error:
-        raise Http404(str(error)) from error
-    if tenant is None or fold(found.organization.short_name) not in {fold(name) for name in tenant.organizations}:
-        raise Http404("The invitation is to an organization of another site.")
-    refused = ""
-    if request.method == "POST":
-        user: Any = request.user
-        if not user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
-        try:
-            membership.accept_invitation(token, user)
-        except TenancyError as error:
-            refused = str(error)
-        else:
-            messages.success(request, _("You are a member of %(name)s now.") % {"name": found.organization.name})
-            return redirect("/")
-    is_open = found.state == "open"
-    context = {"invitation": found, "is_open": is_open, "refused": refused, "current": "", "desk": None}
-    response = render(request, "ccx_tenancy/pages/accept.html", context, status=200 if is_open else 410)
-    response["Referrer-Policy"] = "no-referrer"  # The address is the secret.
-    return response
 
 
 # Configuration

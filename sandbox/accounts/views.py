@@ -44,8 +44,7 @@ class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="register_%s", **kwargs)
         self.fields["username"].widget.attrs.pop("autofocus", None)
-        if "email" in self.fields:
-            self.fields["email"].required = True
+        self.fields["email"].required = True
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse a name or an address that is somebody's already."""

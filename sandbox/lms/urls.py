@@ -10,6 +10,6 @@ urlpatterns = [
     path("courses/<course_key:key>/about", views.course_about, name="course_about"),
     path("", include("sandbox.accounts.urls")),
     path("", include("sandbox.members.urls")),
-    # The library's own pages; the invitation above is the sandbox's, which can also make an account.
+    # The library's own pages, among them the one that the mails of invitations lead to.
     path("", include("ccx_tenancy.urls")),
 ]

@@ -60,21 +60,24 @@ def test_a_member_is_somebody_on_one_tenant_and_nobody_on_the_other(port, new_pa
     assert page.locator("html").get_attribute("lang") == "es"
 
 
+def invited(port, owner, operator, address, role="author"):
+    """Invite somebody as the owner, find the mail in the operator's outbox, and return its link."""
+    maxi, default = f"http://maxi-academy.localhost:{port}", f"http://localhost:{port}"
+    owner.goto(f"{maxi}/members")
+    owner.get_by_label("E-mail address").fill(address)
+    owner.get_by_label("Role").select_option(role)
+    owner.get_by_role("button", name="Invite").click()
+    assert owner.get_by_role("status").inner_text() == f"{address} is invited."
+    operator.goto(f"{default}/outbox/")
+    return operator.get_by_role("link", name="/tenancy/invitations/").first.get_attribute("href")
+
+
 def test_an_administrator_invites_and_the_link_in_the_outbox_leads_in(port, new_page):
     maxi, default = f"http://maxi-academy.localhost:{port}", f"http://localhost:{port}"
     owner, operator, guest = new_page(), new_page(), new_page()
     sign_in(owner, maxi, "maxi-owner")
-    owner.get_by_role("link", name="Members").click()
-    owner.get_by_label("E-mail address").fill("guest@example.com")
-    owner.get_by_label("Role").select_option("author")
-    owner.get_by_role("button", name="Invite").click()
-    assert owner.get_by_role("status").inner_text() == "guest@example.com is invited."
-
     sign_in(operator, default, "admin")
-    operator.goto(f"{default}/outbox/")
-    link = operator.get_by_role("link", name="/tenancy/invitations/").first.get_attribute("href")
-
-    guest.goto(link)
+    guest.goto(invited(port, owner, operator, "guest@example.com"))
     guest.get_by_label("Username").fill("guest")
     guest.get_by_label("Password", exact=True).fill("a long secret 1")
     guest.get_by_label("Password confirmation").fill("a long secret 1")
@@ -84,6 +87,27 @@ def test_an_administrator_invites_and_the_link_in_the_outbox_leads_in(port, new_
     assert guest.locator("header .who").inner_text() == "guest"
     owner.reload()
     assert "guest@example.com" in owner.get_by_role("table").inner_text()
+
+
+def test_an_account_of_another_tenant_accepts_with_its_password(port, new_page):
+    maxi, blue = (f"http://{host}.localhost:{port}" for host in ("maxi-academy", "blue-university"))
+    owner, operator, guest = new_page(), new_page(), new_page()
+    sign_in(owner, maxi, "maxi-owner")
+    sign_in(operator, f"http://localhost:{port}", "admin")
+    sign_in(guest, blue, "blue-learner")
+    guest.wait_for_url(f"{blue}/")
+    # Signed in there, and nobody here until the invitation is accepted.
+    guest.goto(invited(port, owner, operator, "blue-learner@example.com"))
+    assert "There is an account with this address." in guest.locator("main").inner_text()
+    guest.get_by_label("Password").fill("not this one")
+    guest.get_by_role("button", name="Accept").click()
+    assert guest.get_by_role("alert").inner_text() == "This is not the password of the account."
+    guest.get_by_label("Password").fill("sandbox-blue-learner")
+    guest.get_by_role("button", name="Accept").click()
+    guest.wait_for_url(f"{maxi}/")
+    assert guest.locator("header .who").inner_text() == "blue-learner"
+    guest.goto(f"{blue}/")
+    assert guest.locator("header .who").inner_text() == "blue-learner"
 
 
 @pytest.mark.parametrize("width", [360, 1280])

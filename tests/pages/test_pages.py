@@ -1,61 +1,15 @@
 """What administrators of a tenant see and do on its own site."""
 
-import re
-
 import pytest
-from django.contrib.auth import get_user_model
 from django.contrib.messages import get_messages
-from django.core import mail
 
 from ccx_tenancy import api
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.site_config import api as site_config
 from tests.counting import counted
+from tests.pages.conftest import BLUE, MAXI, User, make, texts
 
-MAXI = "maxi-academy.localhost"
-BLUE = "blue-university.localhost"
 PAGES = ["members/", "invitations/", "configuration/", "configuration/PLATFORM_NAME/", "history/", "audit/"]
-
-User = get_user_model()
-
-
-def make(name, organization, role):
-    user = User.objects.create_user(name, f"{name}@example.com", "secret")
-    if organization:
-        api.add_member(user, organization, role)
-    return user
-
-
-@pytest.fixture
-def people(tenants):
-    return {
-        "owner": make("owner", "maxi-academy", "owner"),
-        "admin": make("admin", "maxi-academy", "admin"),
-        "staff": make("staff", "maxi-academy", "staff"),
-        "learner": make("learner", "maxi-academy", "learner"),
-        "blue": make("blue", "Blue2", "owner"),
-        "nobody": make("nobody", None, None),
-        "operator": User.objects.create_superuser("operator", "operator@example.com", "secret"),
-    }
-
-
-@pytest.fixture
-def browse(client, people):
-    """Return a function that asks a page of a tenant as somebody."""
-
-    def ask(who, page="", data=None, host=MAXI):
-        client.logout()
-        if who:
-            client.force_login(people[who], backend="ccx_tenancy.backends.OrganizationMemberBackend")
-        call = client.get if data is None else client.post
-        return call(f"/tenancy/{page}", data, HTTP_HOST=host)
-
-    return ask
-
-
-def texts(response):
-    return re.sub(r"\s+", " ", response.content.decode())
-
 
 EXPECTED = {
     # Who: (members, invitations, configuration, one value, history, audit)
@@ -138,28 +92,6 @@ def test_a_row_of_another_tenant_does_not_exist(browse, people):
     assert "x@example.com" not in texts(browse("owner", "invitations/"))
     assert browse("staff", f"members/{foreign.pk}/change/", {"do": "remove"}).status_code == 403
     assert browse("admin", f"members/{foreign.pk}/change/").status_code == 405
-
-
-def test_somebody_is_invited_and_accepts(browse, people, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks(execute=True):
-        browse("admin", "invitations/", {"email": "new@example.com", "organization": "maxi-academy", "role": "author"})
-    assert "new@example.com" in texts(browse("admin", "invitations/"))
-    [message] = mail.outbox
-    assert message.to == ["new@example.com"]
-    token = re.search(r"/invitations/([\w-]+)/", message.body)[1]
-    people["new"] = User.objects.create_user("new", "new@example.com", "secret")
-    page = browse(None, f"invitations/{token}/")
-    assert "new@example.com is invited" in texts(page)
-    assert page["Referrer-Policy"] == "no-referrer"
-    assert "/accounts/login/?next=" in browse(None, f"invitations/{token}/", {})["Location"]
-    assert browse(None, f"invitations/{token}/", host=BLUE).status_code == 404
-    assert browse(None, "invitations/wrong/").status_code == 404
-    people["other"] = make("other", "maxi-academy", "learner")
-    assert "errorlist" in texts(browse("other", f"invitations/{token}/", {}))
-    api.add_member(people["new"], "maxi-academy", "learner")
-    assert browse("new", f"invitations/{token}/", {})["Location"] == "/"
-    assert api.has_role(people["new"], "maxi-academy", "author")
-    assert browse("new", f"invitations/{token}/").status_code == 410
 
 
 def test_an_invitation_is_sent_again_and_revoked(browse, people):
@@ -248,3 +180,16 @@ def test_the_next_page_searches_for_the_same_text(browse, people):
         api.add_member(User.objects.create_user(f"u{number}", f"r&d#{number}@example.com"), "maxi-academy")
     page = browse("admin", "members/?q=r%26d%23&role=learner")
     assert 'href="?q=r%26d%23&amp;role=learner&amp;page=2"' in page.content.decode()
+
+
+def test_pages_run_no_script_and_stand_in_no_frame(browse, settings):
+    for page in PAGES:
+        found = browse("admin", page)
+        policy = found["Content-Security-Policy"]
+        assert "default-src 'none'; style-src 'self';" in policy
+        assert "frame-ancestors 'none'; form-action 'self'" in policy
+        assert (found["X-Frame-Options"], found["Referrer-Policy"]) == ("DENY", "same-origin")
+        assert not any(mark in texts(found) for mark in ("<script", " style=", "<style", " onclick="))
+    settings.STATIC_URL = "https://static.example.com/x/"
+    assert "style-src 'self' https://static.example.com;" in browse("admin")["Content-Security-Policy"]
+    assert browse(None, "members/")["X-Frame-Options"] == "DENY"

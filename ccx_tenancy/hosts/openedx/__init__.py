@@ -15,6 +15,8 @@ from django.http import HttpRequest
 from ccx_tenancy.conf import conf
 
 if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+
     from ccx_tenancy.ports import DirectRoles, SiteValueStore
 
 
@@ -49,3 +51,9 @@ class OpenEdxHost:
         from ccx_tenancy.hosts.openedx import roles
 
         return roles.has_direct_role(user, organization, key, surface)
+
+    def create_account(self, username: str, email: str, password: str) -> AbstractBaseUser:
+        """Make a user with the profile and the registration that the platform expects of each."""
+        from ccx_tenancy.hosts.openedx import accounts
+
+        return accounts.create(username, email, password)

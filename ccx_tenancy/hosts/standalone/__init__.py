@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sites.models import Site
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -12,6 +14,14 @@ from ccx_tenancy.conf import conf
 from ccx_tenancy.ports import DirectRoles
 from ccx_tenancy.site_config.store import OwnTable
 from ccx_tenancy.tenants.revisions import from_any_thread
+
+
+def make_user(username: str, email: str, password: str) -> AbstractBaseUser:
+    """Make an active user of the project's own model."""
+    model: Any = get_user_model()
+    fields = {model.USERNAME_FIELD: username, model.get_email_field_name(): email}
+    user: AbstractBaseUser = model._default_manager.create_user(**fields, password=password)
+    return user
 
 
 class StandaloneHost:
@@ -37,3 +47,7 @@ class StandaloneHost:
     def has_direct_role(self, user: Any, organization: str, key: str, surface: str) -> bool:
         """Return False: there are no roles but memberships."""
         return False
+
+    def create_account(self, username: str, email: str, password: str) -> AbstractBaseUser:
+        """Make a user, active, as ``AUTH_USER_MODEL``'s manager does."""
+        return make_user(username, email, password)

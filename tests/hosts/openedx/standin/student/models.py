@@ -1,4 +1,4 @@
-"""Course teams and organization roles."""
+"""Course teams, organization roles, and what the platform keeps beside a user."""
 
 from django.conf import settings
 from django.db import models
@@ -16,3 +16,25 @@ class CourseAccessRole(models.Model):
 
     def __str__(self):
         return f"{self.role} {self.course_id or self.org}"
+
+
+class UserProfile(models.Model):
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, related_name="profile", on_delete=models.CASCADE)
+    name = models.CharField(blank=True, max_length=255, db_index=True)
+
+    class Meta:
+        db_table = "auth_userprofile"
+
+    def __str__(self):
+        return self.name
+
+
+class Registration(models.Model):
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    activation_key = models.CharField(max_length=32, unique=True, db_index=True)
+
+    class Meta:
+        db_table = "auth_registration"
+
+    def __str__(self):
+        return self.activation_key

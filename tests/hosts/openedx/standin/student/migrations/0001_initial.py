@@ -25,4 +25,30 @@ class Migration(migrations.Migration):
                 "unique_together": {("user", "org", "course_id", "role")},
             },
         ),
+        migrations.CreateModel(
+            name="UserProfile",
+            fields=[
+                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(blank=True, db_index=True, max_length=255)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="profile", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+            ],
+            options={"db_table": "auth_userprofile"},
+        ),
+        migrations.CreateModel(
+            name="Registration",
+            fields=[
+                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("activation_key", models.CharField(db_index=True, max_length=32, unique=True)),
+                (
+                    "user",
+                    models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL),
+                ),
+            ],
+            options={"db_table": "auth_registration"},
+        ),
     ]
