@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "tests.hosts.openedx.standin.student",
     "tests.hosts.openedx.standin.content_libraries",
     "ccx_tenancy.hosts.openedx",
+    "ccx_tenancy.portal",
     "tests.outgoing.standin",
 ]
 
@@ -58,6 +59,7 @@ MIDDLEWARE = [
 AUTHENTICATION_BACKENDS = [
     "ccx_tenancy.backends.OrganizationMemberBackend",
     "ccx_tenancy.backends.DefaultSiteBackend",
+    "ccx_tenancy.portal.backends.PortalBackend",
 ]
 
 TEMPLATES = [
@@ -117,4 +119,7 @@ if _redis := os.environ.get("CCX_TENANCY_REDIS_URL"):
     CELERY_BROKER_URL = _redis
     CELERY_RESULT_BACKEND = _redis
 
-CCX_TENANCY: dict[str, object] = {}
+CCX_TENANCY: dict[str, object] = {
+    "PORTAL_URL": "https://portal.example.com",
+    "PORTAL_GATEWAY": "ccx_tenancy.portal.gateways.pretend.PretendGateway",
+}

@@ -64,6 +64,17 @@ def _networks(value: Any) -> str | None:
     return None
 
 
+def _base_url(value: Any) -> str | None:
+    is_base = re.fullmatch(r"(https?://[^/?#@\s]+)?", value)
+    return None if is_base else "an address without a path, such as 'https://portal.example.com'"
+
+
+def _currencies(value: Any) -> str | None:
+    three_decimals = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+    good = [isinstance(one, str) and re.fullmatch(r"[A-Z]{3}", one) and one not in three_decimals for one in value]
+    return None if good and all(good) else "codes such as 'USD', at least one, of currencies with two decimals or none"
+
+
 KEYS: Mapping[str, Key] = {
     "HOST": Key(
         (str,),
@@ -221,6 +232,31 @@ KEYS: Mapping[str, Key] = {
         "After how many attempts something is no longer sent by itself. It is kept, shown with its reason, and sent"
         " again when somebody asks. 60 with the defaults is two days.",
         _between(1, 1_000_000),
+    ),
+    "PORTAL_URL": Key(
+        (str,),
+        "",
+        "The address of the Teacher's Portal, without a path: links in its mails begin with it, whatever a request"
+        " names as its host.",
+        _base_url,
+    ),
+    "PORTAL_NAME": Key((str,), "Teacher's Portal", "What the portal calls itself on its pages and in its mails."),
+    "PORTAL_CURRENCIES": Key(
+        (list, tuple), ("USD",), "The currencies a course may be priced in; a new one has the first.", _currencies
+    ),
+    "PORTAL_MOST_SEATS": Key(
+        (int,), 10_000, "How many seats one buyer may have in one course.", _between(1, 1_000_000_000)
+    ),
+    "PORTAL_GATEWAY": Key(
+        (str,),
+        "",
+        "Dotted path of what takes the money (ccx_tenancy.portal.gateways.PaymentGateway). Empty: only what is free of"
+        " charge can be ordered.",
+    ),
+    "PORTAL_STRIPE_KEY": Key((str,), "", "The secret key of the Stripe account."),
+    "PORTAL_STRIPE_WEBHOOK_SECRET": Key((str,), "", "The signing secret of the Stripe webhook's endpoint."),
+    "PORTAL_ACTIVATION_HOURS": Key(
+        (int, float), 48, "How many hours the link that activates an account is good.", _between(0.01, 24 * 365)
     ),
 }
 
@@ -380,6 +416,46 @@ class Conf:
     def outgoing_attempts(self) -> int:
         """See ``OUTGOING_ATTEMPTS``."""
         return cast(int, self._get("OUTGOING_ATTEMPTS"))
+
+    @property
+    def portal_url(self) -> str:
+        """See ``PORTAL_URL``."""
+        return cast(str, self._get("PORTAL_URL"))
+
+    @property
+    def portal_name(self) -> str:
+        """See ``PORTAL_NAME``."""
+        return cast(str, self._get("PORTAL_NAME"))
+
+    @property
+    def portal_currencies(self) -> Sequence[str]:
+        """See ``PORTAL_CURRENCIES``."""
+        return cast(Sequence[str], self._get("PORTAL_CURRENCIES"))
+
+    @property
+    def portal_most_seats(self) -> int:
+        """See ``PORTAL_MOST_SEATS``."""
+        return cast(int, self._get("PORTAL_MOST_SEATS"))
+
+    @property
+    def portal_gateway(self) -> str:
+        """See ``PORTAL_GATEWAY``."""
+        return cast(str, self._get("PORTAL_GATEWAY"))
+
+    @property
+    def portal_stripe_key(self) -> str:
+        """See ``PORTAL_STRIPE_KEY``."""
+        return cast(str, self._get("PORTAL_STRIPE_KEY"))
+
+    @property
+    def portal_stripe_webhook_secret(self) -> str:
+        """See ``PORTAL_STRIPE_WEBHOOK_SECRET``."""
+        return cast(str, self._get("PORTAL_STRIPE_WEBHOOK_SECRET"))
+
+    @property
+    def portal_activation_hours(self) -> float:
+        """See ``PORTAL_ACTIVATION_HOURS``."""
+        return float(self._get("PORTAL_ACTIVATION_HOURS"))
 
     @property
     def account_policy(self) -> AccountPolicy:
