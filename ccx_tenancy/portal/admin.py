@@ -55,8 +55,8 @@ class Shown(Base):
 class Durable(Shown):
     """Rows that wait to be sent, with the reason where they were refused, and an action that tries again."""
 
-    actions: Any = ("try_again",)
-    list_filter: Any = ("state",)
+    actions = ("try_again",)
+    list_filter = ("state",)
     list_display: Any = ("key", "state", "attempts", "last_status", "last_error", "due_at")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -175,7 +175,7 @@ class HoldingAdmin(Durable):
     """Seats, and whether the hub knows of them. What is refused for good can be paid back."""
 
     list_display = ("key", "purchaser", "course", "seats", "seats_sent", "ccx_id", "state", "attempts", "last_error")
-    actions = ("try_again", "give_money_back")
+    actions = ("try_again", "give_money_back")  # type: ignore[assignment]
 
     @admin.action(description=_("Cancel what could not be fulfilled, and pay the money back"))
     def give_money_back(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
@@ -197,7 +197,7 @@ class PaymentAdmin(Durable):
     """Charges, and what became of them."""
 
     list_display = ("key", "order", "gateway", "amount", "currency", "result", "state", "last_error")
-    list_filter = ("result", "state")
+    list_filter = ("result", "state")  # type: ignore[assignment]
 
 
 @admin.register(Refund)

@@ -10,7 +10,7 @@ from ccx_tenancy.errors import InvalidInput
 
 #: Currencies without a smaller unit. Those with three decimals are refused by the check of ``PORTAL_CURRENCIES``.
 _WHOLE = frozenset(
-    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA"] + ["PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
 
 #: The highest price of one seat in one module.
