@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "ccx_tenancy.membership",
     "ccx_tenancy.pages",
     "ccx_tenancy.rest_api",
+    "ccx_tenancy.ccxcon",
     # The adapter to Open edX, on stand-ins of the host's apps.
     "tests.hosts.openedx.standin.site_configuration",
     "tests.hosts.openedx.standin.student",
@@ -42,6 +43,8 @@ INSTALLED_APPS = [
     "ccx_tenancy.hosts.openedx",
     "ccx_tenancy.portal",
     "tests.outgoing.standin",
+    # Courses and custom courses, for the tests of the marketplace.
+    "sandbox.courses",
 ]
 
 MIDDLEWARE = [

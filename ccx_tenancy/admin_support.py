@@ -70,7 +70,7 @@ def _is_number(text: str) -> bool:
 class ReadOnlyAdmin(Base):
     """An admin that shows rows and does nothing else: no adding, changing or deleting, and no actions."""
 
-    actions = None
+    actions: Any = None
     change_form_template = "admin/ccx_tenancy/read_only.html"
     show_full_result_count = False
     paginator = BoundedPaginator

@@ -258,6 +258,23 @@ KEYS: Mapping[str, Key] = {
     "PORTAL_ACTIVATION_HOURS": Key(
         (int, float), 48, "How many hours the link that activates an account is good.", _between(0.01, 24 * 365)
     ),
+    "CCXCON_COALESCE_SECONDS": Key(
+        (int, float),
+        5,
+        "How long a published course waits for more changes before it is sent to its connector, in seconds. What is"
+        " published in between is sent once. 0: at once.",
+        _between(0, 3600),
+    ),
+    "CCXCON_LINK_DAYS": Key(
+        (int, float), 14, "How many days the link in a mail to an instructor is good.", _between(0.01, 365)
+    ),
+    "CCXCON_AUTHENTICATION": Key(
+        (list, tuple),
+        (),
+        "Dotted paths of the classes of Django REST framework that say who orders CCXs. Empty: nobody can. In Open edX"
+        " the plug-in names the host's for JWT and bearer tokens.",
+        _texts,
+    ),
 }
 
 
@@ -456,6 +473,21 @@ class Conf:
     def portal_activation_hours(self) -> float:
         """See ``PORTAL_ACTIVATION_HOURS``."""
         return float(self._get("PORTAL_ACTIVATION_HOURS"))
+
+    @property
+    def ccxcon_coalesce_seconds(self) -> float:
+        """See ``CCXCON_COALESCE_SECONDS``."""
+        return float(self._get("CCXCON_COALESCE_SECONDS"))
+
+    @property
+    def ccxcon_link_days(self) -> float:
+        """See ``CCXCON_LINK_DAYS``."""
+        return float(self._get("CCXCON_LINK_DAYS"))
+
+    @property
+    def ccxcon_authentication(self) -> Sequence[str]:
+        """See ``CCXCON_AUTHENTICATION``."""
+        return cast(Sequence[str], self._get("CCXCON_AUTHENTICATION"))
 
     @property
     def account_policy(self) -> AccountPolicy:

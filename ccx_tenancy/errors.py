@@ -46,6 +46,10 @@ class UnknownRevision(TenancyError, LookupError):
     """A site's history has no such revision."""
 
 
+class UnknownCourse(TenancyError, LookupError):
+    """There is no course, or custom course, of that key."""
+
+
 class NoDraft(TenancyError, LookupError):
     """There is no draft to preview, publish or discard."""
 
@@ -68,6 +72,10 @@ class UnknownRole(InvalidInput):
 
 class InvalidState(TenancyError, ValueError):
     """The tenant's state does not allow the step."""
+
+
+class CourseClosed(InvalidState):
+    """The custom course is closed."""
 
 
 class InvitationClosed(InvalidState):
@@ -112,6 +120,14 @@ class AlreadyInvited(Conflict):
 
 class LastOwner(Conflict):
     """The organization would be left without an owner."""
+
+
+class SeatsTaken(Conflict):
+    """A custom course would have fewer seats than are taken. ``taken`` says how many are."""
+
+    def __init__(self, message: str, *, taken: int) -> None:
+        super().__init__(message)
+        self.taken = taken
 
 
 class StaleRevision(Conflict):

@@ -78,8 +78,109 @@ class DirectRoles:
     organizations: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class CourseModule:
+    """A part of a course that can be bought alone (a chapter): its usage key, title, and what is in it."""
+
+    locator: str
+    title: str
+    subchapters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Instructor:
+    """An instructor of a course: the account, and the name by which other services know it and nothing else."""
+
+    user_id: int
+    anonymous_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MasterCourse:
+    """A course as it is published now. ``is_open`` says that CCXs may be made of it, ``connector`` is the address of
+    the service that sells them (empty: none); ``modules`` stand in the order of the course, without hidden ones;
+    ``instructors`` include those of the whole organization."""
+
+    key: str
+    title: str
+    is_open: bool
+    connector: str
+    overview: str = ""
+    description: str = ""
+    image_url: str = ""
+    modules: tuple[CourseModule, ...] = ()
+    instructors: tuple[Instructor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomCourse:
+    """A CCX as it is now. ``seats`` None: without a limit; ``modules`` None: all of the master course."""
+
+    key: str
+    master_key: str
+    display_name: str
+    coach_email: str
+    seats: int | None
+    seats_taken: int
+    modules: tuple[str, ...] | None = None
+    start: datetime | None = None
+    due: datetime | None = None
+
+
+class CustomCourses(Protocol):
+    """Courses, and the custom courses (CCX) that are made of them. Keys are texts.
+
+    What changes something is called inside a transaction, and is undone with it.
+    """
+
+    def course(self, key: str) -> MasterCourse | None:
+        """Return a course as it is published now, None where there is none."""
+
+    def create(
+        self,
+        master_key: str,
+        *,
+        coach: Any,
+        display_name: str,
+        seats: int,
+        modules: Sequence[str] | None,
+        staffed_by_master: bool,
+    ) -> str:
+        """Make a CCX and return its key. ``staffed_by_master``: the course team of the master course is also the
+        CCX's. Raises UnknownCourse."""
+
+    def read(self, key: str) -> CustomCourse | None:
+        """Return a CCX, None where there is none."""
+
+    def set_seats(self, key: str, seats: int) -> None:
+        """Change the seats. Raises SeatsTaken below what is taken, UnknownCourse."""
+
+    def close(self, key: str) -> None:
+        """End a CCX: nobody can enrol any more. What its learners did stays. Raises UnknownCourse."""
+
+    def is_enrolled(self, user: Any, key: str) -> bool:
+        """Whether a signed-in user is enrolled in a CCX."""
+
+    def connectors(self) -> Sequence[ConnectorRow]:
+        """Return the connectors that the host's own table holds; none where it has no such table."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorRow:
+    """A connector as the host's own table holds it."""
+
+    url: str
+    title: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
 class Host(Protocol):
     """The project we are plugged into."""
+
+    @property
+    def custom_courses(self) -> CustomCourses:
+        """Its courses and custom courses."""
 
     @property
     def site_values(self) -> SiteValueStore:

@@ -6,11 +6,13 @@ Tenants bring their own host names. The platform's are here: add a line for a ne
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.http import HttpRequest
 
 from ccx_tenancy.hosts.standalone import StandaloneHost
 from ccx_tenancy.middleware.current_tenant import raw_host
+from ccx_tenancy.ports import CustomCourses
 from ccx_tenancy.tenants.api import normalize_host
 
 
@@ -41,6 +43,13 @@ def platform_host(request: HttpRequest) -> PlatformHost | None:
 
 class SandboxHost(StandaloneHost):
     """Plain Django that serves several surfaces in one process."""
+
+    @cached_property
+    def custom_courses(self) -> CustomCourses:
+        """The sandbox's courses. Their tables are known only once the apps are."""
+        from sandbox.courses.custom_courses import SandboxCourses
+
+        return SandboxCourses()
 
     def surface(self, request: HttpRequest) -> str:
         """Return the surface of the platform's host name; for any other what the settings say."""

@@ -196,15 +196,15 @@ def backoff(attempts: int) -> float:
     return min(doubled, conf.outgoing_retry_most_seconds) * random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
 
 
-def kick(task: Any, *arguments: Any) -> None:
-    """Publish a Celery task once the transaction is committed.
+def kick(task: Any, *arguments: Any, countdown: float = 0.0) -> None:
+    """Publish a Celery task once the transaction is committed, to be run after ``countdown`` seconds.
 
     A broker that cannot be reached is logged and no more: the row is there, and the next sweep takes it up.
     """
 
     def publish() -> None:
         try:
-            task.apply_async(args=arguments, retry=False, ignore_result=True)
+            task.apply_async(args=arguments, countdown=countdown or None, retry=False, ignore_result=True)
         except Exception:
             logger.warning(
                 "The task %s could not be published; the next sweep does its work.", task.name, exc_info=True

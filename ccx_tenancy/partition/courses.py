@@ -16,6 +16,7 @@ from organizations.models import Organization
 
 from ccx_tenancy.context import current_tenant
 from ccx_tenancy.errors import InvalidInput
+from ccx_tenancy.partition import owners
 from ccx_tenancy.partition.policy import (
     OrgScope,
     direct_roles,
@@ -73,6 +74,8 @@ def filter_courses(user: Any, queryset_or_iterable: Any, surface: str) -> Any:
     keys = _counting(direct.keys)
     if is_query:
         return _filtered(queryset_or_iterable, scope, keys)
+    if owners.has_any():
+        return [item for item in queryset_or_iterable if _runner_sees(item, scope, keys)]
     return [item for item in queryset_or_iterable if _is_visible(item, scope, keys)]
 
 
@@ -82,6 +85,15 @@ def _counting(keys: frozenset[str]) -> frozenset[str]:
     if tenant is None or not keys:
         return keys
     return frozenset(key for key in keys if not foreign_to(tenant, named_by_key(key)))
+
+
+def _runner_sees(item: Any, scope: OrgScope, keys: frozenset[str]) -> bool:
+    """As :func:`_is_visible`; a CCX that another organization runs than its key says is judged by that one."""
+    key = _key_of(item)
+    runner = owners.run_by(str(key)) if key is not None else None
+    if runner is None:
+        return _is_visible(item, scope, keys)
+    return runner in scope or str(key) in keys
 
 
 def _is_visible(item: Any, scope: OrgScope, keys: frozenset[str]) -> bool:
@@ -136,8 +148,14 @@ def _filtered(rows: QuerySet[Any], scope: OrgScope, keys: frozenset[str]) -> Que
         visible = Q(_tenancy_org__in=sorted(scope.folded))
     else:
         visible = ~Q(_tenancy_org__in=sorted(scope.hidden))
-    if key is not None and keys:
+    run_elsewhere = owners.all_keys() if key is not None else []
+    if key is not None and (keys or run_elsewhere):
         rows = rows.alias(_tenancy_key=Cast(key, TextField()))
+    if run_elsewhere:
+        others = [one for one, runner in run_elsewhere if runner not in scope]
+        visible &= Q(_tenancy_key__isnull=True) | ~Q(_tenancy_key__in=others)
+        visible |= Q(_tenancy_key__in=[one for one, runner in run_elsewhere if runner in scope])
+    if key is not None and keys:
         visible |= Q(_tenancy_key__in=sorted(keys))
     return rows.filter(visible)
 

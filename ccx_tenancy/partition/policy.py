@@ -20,6 +20,7 @@ from ccx_tenancy.conf import conf
 from ccx_tenancy.context import TenantContext, current_tenant
 from ccx_tenancy.errors import InvalidInput
 from ccx_tenancy.membership import api as membership
+from ccx_tenancy.partition import owners
 from ccx_tenancy.partition.keys import WILDCARD, Named, comparable, named_in
 from ccx_tenancy.ports import DirectRoles
 from ccx_tenancy.tenants import index as tenant_index
@@ -165,14 +166,16 @@ def named_by_key(key: Any) -> list[Named]:
     named = list(named_in(text, prose=False))
     if not named and isinstance(organization := getattr(key, "org", None), str):
         named = [Named(name, text) for name in comparable(organization)]
-    return named
+    return owners.resolved(named)
 
 
 def _is_visible(scope: OrgScope, named: Named, user: Any, surface: str) -> bool:
     if named.organization.endswith(WILDCARD):
         prefix = named.organization[: -len(WILDCARD)]
         return all(name in scope for name in _all_known() if name.startswith(prefix))
-    return named.organization in scope or has_direct_role(user, named, surface)
+    if named.organization in scope or has_direct_role(user, named, surface):
+        return True
+    return surface == LMS and current_tenant() is None and _is_enrolled(user, named)
 
 
 def has_direct_role(user: Any, named: Named, surface: str) -> bool:
@@ -202,7 +205,7 @@ def known(named: Iterable[Named]) -> list[Named]:
     found: dict[Named, None] = {}
     prefixes: set[str] = set()
     owned = tenant_index.index().organizations
-    for one in named:
+    for one in owners.resolved(named):
         name = one.organization
         if name in owned:
             found[one] = None
@@ -221,7 +224,7 @@ def foreign_to(tenant: TenantContext, named: Iterable[Named]) -> list[Named]:
     """Return those that somebody has and ``tenant`` has not: another tenant's, and the platform's own."""
     owned = tenant_index.index().organizations
     others = []
-    for one in named:
+    for one in owners.resolved(named):
         owner = owned.get(one.organization)
         if owner is None or owner.id != tenant.id:
             others.append(one)
@@ -254,7 +257,8 @@ def may_name(user: Any, named: Iterable[Named], surface: str, tenant: TenantCont
             if owner is None and tenant is None and not _belongs_to_a_tenant(memberships, owned):
                 continue
             context = one.organization, _context_of(one.key)
-            if context in opened or has_direct_role(user, one, surface):
+            enrolled = surface == LMS and tenant is None and _is_enrolled(user, one)
+            if context in opened or enrolled or has_direct_role(user, one, surface):
                 opened.add(context)
                 continue
         return False
@@ -292,6 +296,14 @@ def _check_surface(surface: str) -> None:
 
 def _is_signed_in(user: Any) -> bool:
     return user is not None and bool(getattr(user, "is_authenticated", False)) and user.pk is not None
+
+
+def _is_enrolled(user: Any, named: Named) -> bool:
+    """Whether the user learns in the CCX that was named and that another organization runs than its key says."""
+    owner = tenant_index.index().organizations.get(named.organization)
+    if not _is_signed_in(user) or (owner is not None and not owner.is_active):
+        return False
+    return owners.run_by(named.key) == named.organization and owners.is_enrolled(user, named.key)
 
 
 def _memberships(user: Any) -> Mapping[str, int]:

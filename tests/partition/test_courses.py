@@ -14,6 +14,7 @@ from opaque_keys.edx.keys import CourseKey, UsageKey
 from organizations.models import Organization, OrganizationCourse
 
 from ccx_tenancy import api, errors
+from ccx_tenancy.partition import owners
 from tests.partition.test_policy import ACME, GLOBEX, PLATFORM, TEAM, UNKNOWN, TeamHost
 
 ALL = [ACME, GLOBEX, PLATFORM, UNKNOWN, "AcmeX/Old/2026", "GlobexX/Old/2026", "library-v1:acmex+L1", TEAM]
@@ -121,6 +122,7 @@ def test_a_queryset_is_filtered_in_the_database_by_organization_or_key(
 ):
     with api.tenant_context(tenant) if tenant else nullcontext():
         api.visible_organizations(author, surface)
+        owners.has_any()
         with django_assert_num_queries(1):
             found = api.filter_courses(author, model.objects.all(), surface)
             assert isinstance(found, models.QuerySet)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -11,7 +13,8 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from ccx_tenancy.conf import conf
-from ccx_tenancy.ports import DirectRoles
+from ccx_tenancy.errors import UnknownCourse
+from ccx_tenancy.ports import ConnectorRow, CustomCourse, CustomCourses, DirectRoles, MasterCourse
 from ccx_tenancy.site_config.store import OwnTable
 from ccx_tenancy.tenants.revisions import from_any_thread
 
@@ -24,11 +27,61 @@ def make_user(username: str, email: str, password: str) -> AbstractBaseUser:
     return user
 
 
+class NoCustomCourses:
+    """The courses of a project that has none (ccx_tenancy.ports.CustomCourses)."""
+
+    def course(self, key: str) -> MasterCourse | None:
+        """Return None."""
+        return None
+
+    def create(
+        self,
+        master_key: str,
+        *,
+        coach: Any,
+        display_name: str,
+        seats: int,
+        modules: Sequence[str] | None,
+        staffed_by_master: bool,
+    ) -> str:
+        """Raise UnknownCourse."""
+        raise _unknown(master_key)
+
+    def read(self, key: str) -> CustomCourse | None:
+        """Return None."""
+        return None
+
+    def set_seats(self, key: str, seats: int) -> None:
+        """Raise UnknownCourse."""
+        raise _unknown(key)
+
+    def close(self, key: str) -> None:
+        """Raise UnknownCourse."""
+        raise _unknown(key)
+
+    def is_enrolled(self, user: Any, key: str) -> bool:
+        """Return False."""
+        return False
+
+    def connectors(self) -> Sequence[ConnectorRow]:
+        """Return none."""
+        return ()
+
+
+def _unknown(key: str) -> UnknownCourse:
+    return UnknownCourse(f"There is no course {key!r}: this project has no courses.")
+
+
 class StandaloneHost:
     """The host where there is no Open edX: site values in our own table."""
 
     def __init__(self) -> None:
         self.site_values = OwnTable()
+
+    @cached_property
+    def custom_courses(self) -> CustomCourses:
+        """None: a project that has courses builds on this class, and answers with its own."""
+        return NoCustomCourses()
 
     def surface(self, request: HttpRequest) -> str:
         """Return the surface that ``CCX_TENANCY["SURFACE"]`` says."""
