@@ -36,6 +36,8 @@ INSTALLED_APPS = [
     "ccx_tenancy.pages",
     "ccx_tenancy.rest_api",
     "ccx_tenancy.ccxcon",
+    "oauth2_provider",
+    "ccx_tenancy.hub",
     # The adapter to Open edX, on stand-ins of the host's apps.
     "tests.hosts.openedx.standin.site_configuration",
     "tests.hosts.openedx.standin.student",

@@ -233,6 +233,15 @@ KEYS: Mapping[str, Key] = {
         " again when somebody asks. 60 with the defaults is two days.",
         _between(1, 1_000_000),
     ),
+    "HUB_THREADS": Key(
+        (int,),
+        32,
+        "How many calls a process of the hub has out at a time, to all receivers together.",
+        _between(1, 500),
+    ),
+    "HUB_STATUS_TOKEN": Key(
+        (str,), "", "What a monitor names to see the hub's /status/ page. Empty: there is no such page."
+    ),
     "PORTAL_URL": Key(
         (str,),
         "",
@@ -413,6 +422,16 @@ class Conf:
     def outgoing_ca_bundle(self) -> str:
         """See ``OUTGOING_CA_BUNDLE``."""
         return cast(str, self._get("OUTGOING_CA_BUNDLE"))
+
+    @property
+    def hub_threads(self) -> int:
+        """See ``HUB_THREADS``."""
+        return cast(int, self._get("HUB_THREADS"))
+
+    @property
+    def hub_status_token(self) -> str:
+        """See ``HUB_STATUS_TOKEN``."""
+        return cast(str, self._get("HUB_STATUS_TOKEN"))
 
     @property
     def outgoing_lease_seconds(self) -> float:
