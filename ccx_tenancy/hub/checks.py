@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.core.checks import CheckMessage, Error
 
-from ccx_tenancy.conf import conf
+from ccx_tenancy.conf import check_settings, conf
 
 
 def check_hub(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -30,6 +30,8 @@ def check_hub(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[C
                 id="ccx_hub.E002",
             )
         )
+    if check_settings():
+        return messages  # They are wrong as they stand, and named by another check.
     if conf.outgoing_lease_seconds <= conf.outgoing_timeout:
         messages.append(
             Error(

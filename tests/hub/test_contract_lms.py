@@ -1,4 +1,4 @@
-"""An original LMS at our hub: what it was answered in 2016 it is answered still, byte for byte but for ids and hosts."""
+"""An original LMS at our hub: it is answered as in 2016, byte for byte but for ids and hosts."""
 
 from __future__ import annotations
 
