@@ -242,7 +242,7 @@ class ModulePull(DurableRow):
         return str(self.course)
 
 
-class Receiver(Timed):  # type: ignore[django-manager-missing]
+class Receiver(Timed):
     """A webhook: where the news of courses goes, and of which LMS."""
 
     class Speaks(models.TextChoices):
@@ -286,7 +286,7 @@ class Receiver(Timed):  # type: ignore[django-manager-missing]
             raise ValidationError({"secret": _("A receiver needs a secret that is not empty.")})
 
 
-class Event(models.Model):  # type: ignore[django-manager-missing]
+class Event(models.Model):
     """One thing that receivers are told: the state of a course or a module, at one number of the course's sequence."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True)
