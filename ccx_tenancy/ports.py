@@ -65,8 +65,9 @@ class SiteValueStore(Protocol):
         """Write a new revision in the current transaction, and its history. Raises StaleRevision where the revision
         found is not ``expected``, also where another writer commits at the same moment."""
 
-    def history(self, site_id: int, *, limit: int | None = None) -> Sequence[StoredRevision]:
-        """Return the revisions of a site, newest first."""
+    def history(self, site_id: int, *, limit: int | None = None, before: int | None = None) -> Sequence[StoredRevision]:
+        """Return the revisions of a site, newest first: at most ``limit``, only those older than ``before``. What is
+        not asked for is not read."""
 
 
 @dataclass(frozen=True, slots=True)

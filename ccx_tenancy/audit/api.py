@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
+from ccx_tenancy.audit.export import FORMATS, guarded, lines
 from ccx_tenancy.audit.models import AppendOnly, AuditEntry
 
-__all__ = ["AppendOnly", "current_request_id", "entries", "record", "set_request_id"]
+__all__ = [
+    "FORMATS",
+    "OPERATOR_PASS",
+    "AppendOnly",
+    "current_request_id",
+    "entries",
+    "guarded",
+    "is_recorded_pass",
+    "lines",
+    "record",
+    "record_pass",
+    "set_request_id",
+]
+
+#: The action of an entry that says that a platform operator used a tenant's site, or looked into a tenant.
+OPERATOR_PASS = "operator.pass"  # noqa: S105 - no password
+_PASSES = "_ccx_tenancy_passes"
 
 _request_id: ContextVar[str] = ContextVar("ccx_tenancy_request_id", default="")
 
@@ -50,7 +68,37 @@ def record(
     )
 
 
-def entries(*, tenant_key: str | None = None) -> QuerySet[AuditEntry]:
-    """Return the entries, newest first; of one tenant where its key is given."""
+def record_pass(request: Any, *, tenant_key: str, actor: Any, target: str) -> None:
+    """Say that an operator looks into a tenant (an empty key: into all): once for each request and tenant, whoever of
+    the rooms above asks for it. ``request`` is Django's own."""
+    passes: set[str] = request.__dict__.setdefault(_PASSES, set())
+    if tenant_key not in passes:
+        passes.add(tenant_key)
+        record(OPERATOR_PASS, tenant_key=tenant_key, actor=actor, target=target)
+
+
+def is_recorded_pass(request: Any, tenant_key: str) -> bool:
+    """Whether the record says of this request that an operator looks into that tenant."""
+    return tenant_key in request.__dict__.get(_PASSES, ())
+
+
+def entries(
+    *,
+    tenant_key: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    action: str = "",
+    actor: str | None = None,
+) -> QuerySet[AuditEntry]:
+    """Return the entries, newest first: of one tenant, from a moment on, before another, of one action (with a dot at
+    its end: of all that begin so), of one actor (an empty name: the system)."""
     found = AuditEntry.objects.all()
-    return found if tenant_key is None else found.filter(tenant_key=tenant_key)
+    if tenant_key is not None:
+        found = found.filter(tenant_key=tenant_key)
+    if since is not None:
+        found = found.filter(created__gte=since)
+    if until is not None:
+        found = found.filter(created__lt=until)
+    if action:
+        found = found.filter(action__startswith=action) if action.endswith(".") else found.filter(action=action)
+    return found if actor is None else found.filter(actor=actor)

@@ -13,11 +13,14 @@ import sys
 from argparse import PARSER, REMAINDER, SUPPRESS, ArgumentTypeError
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from datetime import datetime, time
+from typing import Any, NoReturn, TextIO
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.timezone import is_aware, make_aware
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.errors import InvalidDocument, InvalidValues, TenancyError
@@ -181,6 +184,27 @@ def number(low: int) -> Callable[[str], int]:
         return int(text)
 
     return whole_number
+
+
+def moment(text: str) -> datetime:
+    """Return a moment, or a day's beginning, in the project's time zone where the text names none. For ``type=``."""
+    try:
+        day = parse_date(text)
+        found = datetime.combine(day, time.min) if day is not None else parse_datetime(text)
+        if found is not None:
+            return found if is_aware(found) else make_aware(found)
+    except (ValueError, OverflowError):
+        pass
+    raise ArgumentTypeError(f"{text!r} is no day such as 2026-11-01, and no time such as 2026-11-01T08:30:00Z")
+
+
+def new_file(path: str) -> TextIO:
+    """Open a file that is not there yet for text. Raises UsageError where it is, or cannot be made."""
+    try:
+        return open(path, "x", encoding="utf-8", newline="")  # noqa: PTH123 - see read_file
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"The file {path!r} cannot be written: {why}.") from error
 
 
 def actor_of(options: dict[str, Any]) -> Any:

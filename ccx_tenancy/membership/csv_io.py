@@ -18,6 +18,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from organizations.models import Organization
 
+from ccx_tenancy.audit import api as audit
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_tenant
 from ccx_tenancy.errors import InvalidInput, TenancyError, UnknownAccount, UnknownOrganization
@@ -34,7 +35,6 @@ INVITATION_COLUMNS = ("email", "organization", "role")
 
 #: Called with the number of steps done and of all steps.
 Progress = Callable[[int, int], None]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CHUNK = 2000
 _BATCH = 500
 _FLAGS: Mapping[str, bool | None] = {
@@ -142,13 +142,8 @@ def _header(cells: Sequence[str], required: Sequence[str], allowed: Sequence[str
     return header
 
 
-def guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: an apostrophe in front keeps it text."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
 def _unguarded(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if audit.guarded(cell[1:]) == cell else cell
 
 
 # Out
@@ -168,7 +163,7 @@ def export_members(rows: Iterable[OrganizationMembership], target: TextIO) -> in
             row.role,
             "yes" if row.active else "no",
         )
-        writer.writerow([guarded(cell) for cell in cells])
+        writer.writerow([audit.guarded(cell) for cell in cells])
         count += 1
     return count
 

@@ -26,7 +26,6 @@ from ccx_tenancy.middleware import answers, drf
 from ccx_tenancy.partition.policy import is_operator
 
 REFUSE = "refuse"
-OPERATOR_PASS = "operator.pass"  # noqa: S105 - an action of the audit record
 
 _ACCESS = "_ccx_tenancy_access"
 
@@ -135,14 +134,13 @@ class _Access:
 
     def record(self) -> None:
         """Write an operator's pass into the audit record, once in a while; outside of the view's transaction."""
-        if self.operator is None:
+        if self.operator is None or audit.is_recorded_pass(self.request, self.tenant.key):
             return
         session = getattr(self.request, "session", None)
         visit = f"{self.tenant.key}\n{self.operator.pk}\n{getattr(session, 'session_key', None) or ''}"
         if _is_new(hashlib.sha256(visit.encode()).hexdigest()):
-            audit.record(
-                OPERATOR_PASS, tenant_key=self.tenant.key, actor=self.operator, target=self.tenant.domain or ""
-            )
+            target = self.tenant.domain or ""
+            audit.record_pass(self.request, tenant_key=self.tenant.key, actor=self.operator, target=target)
 
 
 def _watch(request: HttpRequest) -> _Access | None:

@@ -17,4 +17,5 @@ urlpatterns = [
     path("configuration/<str:name>/", views.value, name="value"),
     path("history/", views.history, name="history"),
     path("audit/", views.audit_record, name="audit"),
+    path("audit/export/", views.audit_export, name="audit_export"),
 ]

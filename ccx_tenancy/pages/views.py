@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -218,8 +219,12 @@ def _store(desk: Desk, name: str, form: ValueForm, is_stored: bool, expected: in
 
 @page(EDIT_CONFIGURATION)
 def history(request: HttpRequest, desk: Desk) -> HttpResponseBase:
-    """Show the latest changes of the site's values: who, when, why and what."""
-    return _render(request, desk, "history", {"rows": site_config.history(desk.site, limit=HISTORY_LENGTH)})
+    """Show the changes of the site's values, newest first, those older than ``before``: who, when, why and what."""
+    asked = request.GET.get("before", "")
+    before = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else None
+    rows = site_config.history(desk.site, limit=HISTORY_LENGTH + 1, before=before)
+    older = rows[HISTORY_LENGTH - 1].revision if len(rows) > HISTORY_LENGTH else None
+    return _render(request, desk, "history", {"rows": rows[:HISTORY_LENGTH], "older": older})
 
 
 # The record
@@ -229,3 +234,12 @@ def history(request: HttpRequest, desk: Desk) -> HttpResponseBase:
 def audit_record(request: HttpRequest, desk: Desk) -> HttpResponseBase:
     """Show the tenant's audit record, newest first, 50 a page."""
     return _render(request, desk, "audit", {"rows": _paged(request, audit.entries(tenant_key=desk.tenant.key))})
+
+
+@page(VIEW_AUDIT)
+def audit_export(request: HttpRequest, desk: Desk) -> HttpResponseBase:
+    """Give the tenant's whole audit record as CSV, oldest first; it is read from the database as it is sent."""
+    answer = StreamingHttpResponse(audit.lines(audit.entries(tenant_key=desk.tenant.key), "csv"))
+    answer["Content-Type"] = "text/csv; charset=utf-8"
+    answer["Content-Disposition"] = f'attachment; filename="audit-{desk.tenant.key}.csv"'
+    return answer

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
@@ -25,8 +25,6 @@ OPERATOR = "operator"
 #: Any member of the tenant.
 MEMBER = "member"
 
-OPERATOR_PASS = "operator.pass"  # noqa: S105 - an action of the audit record
-
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -34,8 +32,7 @@ class Caller:
 
     ``ranks`` holds, by tenant, the caller's rank by folded organization; ``host`` is the tenant of the host name, None
     on the platform's own; ``contexts`` the visible tenants by key. An operator sees every tenant (on a tenant's host
-    that one), and is in neither mapping. ``asked``
-    is what the request asked, for the record.
+    that one), and is in neither mapping. ``request`` is Django's own: the record says what it asked.
     """
 
     user: Any
@@ -44,7 +41,7 @@ class Caller:
     is_operator: bool
     contexts: Mapping[str, TenantContext]
     ranks: Mapping[str, Mapping[str, int]]
-    asked: str
+    request: HttpRequest
 
     @property
     def name(self) -> str:
@@ -95,7 +92,8 @@ class Caller:
 
     def passes(self, tenant_key: str) -> None:
         """Write down that an operator looks into a tenant (an empty text: into all)."""
-        audit.record(OPERATOR_PASS, tenant_key=tenant_key, actor=self.user, target=self.asked)
+        target = f"{self.request.method} {self.request.path}"
+        audit.record_pass(self.request, tenant_key=tenant_key, actor=self.user, target=target)
 
 
 def allows(rank: int, permission: str) -> bool:
@@ -118,7 +116,7 @@ def caller_of(request: Request) -> Caller:
     key = request.auth if isinstance(request.auth, ApiKey) else None
     host = current_tenant()
     user: Any = request.user
-    asked = f"{request.method} {request.path}"
+    asked = request._request
     if key is None and user.is_superuser and user.is_active:
         return Caller(user, None, host, True, {}, {}, asked)
     contexts: dict[str, TenantContext] = {}

@@ -87,6 +87,8 @@ _NOT_IN_DATABASES = re.compile("[\x00\ud800-\udfff]")
 #: What the values shall be, from what is stored.
 Make = Callable[[StoredValues], dict[str, Any]]
 _REASON_LENGTH = 255
+#: One less than what every database holds in a number of a revision.
+_MOST_REVISIONS = 2**31 - 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -566,13 +568,18 @@ def explain_site_value(domain: str | Site, name: str) -> Explanation:
 # History
 
 
-def history(domain: str | Site, *, limit: int | None = None) -> list[Revision]:
-    """Return the revisions of a site, newest first, each with its differences to the one before."""
-    rows = list(conf.host.site_values.history(site_of(domain).pk, limit=None if limit is None else limit + 1))
+def history(domain: str | Site, *, limit: int | None = None, before: int | None = None) -> list[Revision]:
+    """Return the revisions of a site, newest first, each with its differences to the one before.
+
+    At most ``limit``, and only those older than ``before``; no others are read but the one that the last differs from.
+    """
+    most = None if limit is None else limit + 1
+    bound = None if before is None else min(before, _MOST_REVISIONS)
+    rows = list(conf.host.site_values.history(site_of(domain).pk, limit=most, before=bound))
     shown = []
     for place, row in enumerate(rows[:limit]):
-        before = rows[place + 1].values if place + 1 < len(rows) else {}
-        shown.append(_shown(row, tuple(_differences(before, row.values))))
+        earlier = rows[place + 1].values if place + 1 < len(rows) else {}
+        shown.append(_shown(row, tuple(_differences(earlier, row.values))))
     return shown
 
 
@@ -590,12 +597,14 @@ def compare(domain: str | Site, old: int, new: int) -> list[Difference]:
 
 
 def _past(site: Site, number: int) -> StoredRevision:
-    rows = conf.host.site_values.history(site.pk)
-    found = next((row for row in rows if row.revision == number), None)
-    if found is None:
-        allowed = f"{rows[-1].revision} to {rows[0].revision}" if rows else "none yet"
-        raise UnknownRevision(f"The history of {site.domain} has no revision {number}; it has {allowed}.")
-    return found
+    store = conf.host.site_values
+    # The one asked for is the newest of those before the next.
+    found = store.history(site.pk, limit=1, before=min(number, _MOST_REVISIONS) + 1)
+    if found and found[0].revision == number:
+        return found[0]
+    newest = store.history(site.pk, limit=1)
+    allowed = f"its newest is {newest[0].revision}" if newest else "it has none yet"
+    raise UnknownRevision(f"The history of {site.domain} has no revision {number}; {allowed}.")
 
 
 def _shown(row: StoredRevision, changes: tuple[Difference, ...] = ()) -> Revision:

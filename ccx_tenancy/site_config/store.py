@@ -46,9 +46,11 @@ class OwnTable:
             row.save(actor=actor, reason=reason)
         return _stored(row)
 
-    def history(self, site_id: int, *, limit: int | None = None) -> Sequence[StoredRevision]:
+    def history(self, site_id: int, *, limit: int | None = None, before: int | None = None) -> Sequence[StoredRevision]:
         """Return the revisions of a site, newest first. One query."""
-        rows = SiteConfigurationRevision.objects.filter(site_id=site_id)[:limit]
+        rows = SiteConfigurationRevision.objects.filter(site_id=site_id)
+        if before is not None:
+            rows = rows.filter(revision__lt=before)
         return [
             StoredRevision(
                 site_id=site_id,
@@ -60,7 +62,7 @@ class OwnTable:
                 reason=row.reason,
                 created=row.created,
             )
-            for row in rows
+            for row in rows[:limit]
         ]
 
 

@@ -97,7 +97,7 @@ def test_an_operator_passes_and_the_record_says_so_once_in_a_while(client_of, pe
     for _ in range(3):
         assert who(client, ACME_SITE) == "root"
     assert who(client, PLATFORM_SITE) == "root"
-    entries = audit.entries().filter(action=tenant_access.OPERATOR_PASS).all
+    entries = audit.entries().filter(action=audit.OPERATOR_PASS).all
     assert [(one.tenant_key, one.actor, one.target) for one in entries()] == [("acme", "root", ACME_SITE)]
     assert who(client, GLOBEX_SITE, "/api/who/") == "root"
     assert who(client_of(), GLOBEX_SITE, "/api/who/", HTTP_AUTHORIZATION="Bearer root") == "root"
@@ -109,6 +109,20 @@ def test_an_operator_passes_and_the_record_says_so_once_in_a_while(client_of, pe
     cache.clear()
     assert who(client, ACME_SITE) == "root"
     assert entries().count() == 4
+
+
+def test_a_pass_that_a_view_has_recorded_is_not_recorded_again(client_of, people):
+    request = RequestFactory().get("/")
+    request.user, request.tenant, request.tenancy_surface = people["root"], api.resolve_tenant(ACME_SITE), "lms"
+
+    def view(request):
+        for _ in range(2):
+            audit.record_pass(request, tenant_key="acme", actor=request.user, target="GET /")
+        return HttpResponse(request.user.get_username())
+
+    assert TenantAccessMiddleware(view)(request).content == b"root"
+    [entry] = audit.entries().filter(action=audit.OPERATOR_PASS)
+    assert (entry.tenant_key, entry.target) == ("acme", "GET /")
 
 
 def test_a_user_whom_middleware_sets_later_is_looked_at_too(people, client_of, settings):

@@ -1,32 +1,45 @@
 """What administrators of a tenant see and do on its own site."""
 
+import csv
+import io
+import re
+
 import pytest
 from django.contrib.messages import get_messages
 
 from ccx_tenancy import api
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.site_config import api as site_config
+from ccx_tenancy.site_config.schema import denied_reason, known_keys
 from tests.counting import counted
 from tests.pages.conftest import BLUE, MAXI, User, make, texts
 
-PAGES = ["members/", "invitations/", "configuration/", "configuration/PLATFORM_NAME/", "history/", "audit/"]
+PAGES = [
+    "members/",
+    "invitations/",
+    "configuration/",
+    "configuration/PLATFORM_NAME/",
+    "history/",
+    "audit/",
+    "audit/export/",
+]
 
 EXPECTED = {
-    # Who: (members, invitations, configuration, one value, history, audit)
-    ("owner", MAXI): [200] * 6,
-    ("admin", MAXI): [200] * 6,
-    ("operator", MAXI): [200] * 6,
-    ("operator", BLUE): [200] * 6,
-    ("staff", MAXI): [200, 403, 403, 403, 403, 403],
-    ("learner", MAXI): [403] * 6,
-    ("blue", BLUE): [200] * 6,
-    ("owner", "localhost"): [404] * 6,
-    ("owner", "nobody.localhost"): [404] * 6,
+    # Who: (members, invitations, configuration, one value, history, audit, its download)
+    ("owner", MAXI): [200] * 7,
+    ("admin", MAXI): [200] * 7,
+    ("operator", MAXI): [200] * 7,
+    ("operator", BLUE): [200] * 7,
+    ("staff", MAXI): [200, 403, 403, 403, 403, 403, 403],
+    ("learner", MAXI): [403] * 7,
+    ("blue", BLUE): [200] * 7,
+    ("owner", "localhost"): [404] * 7,
+    ("owner", "nobody.localhost"): [404] * 7,
     # Signed in elsewhere is nobody here.
-    ("owner", BLUE): [302] * 6,
-    ("blue", MAXI): [302] * 6,
-    ("nobody", MAXI): [302] * 6,
-    (None, MAXI): [302] * 6,
+    ("owner", BLUE): [302] * 7,
+    ("blue", MAXI): [302] * 7,
+    ("nobody", MAXI): [302] * 7,
+    (None, MAXI): [302] * 7,
 }
 
 
@@ -183,7 +196,7 @@ def test_the_next_page_searches_for_the_same_text(browse, people):
 
 
 def test_pages_run_no_script_and_stand_in_no_frame(browse, settings):
-    for page in PAGES:
+    for page in PAGES[:-1]:
         found = browse("admin", page)
         policy = found["Content-Security-Policy"]
         assert "default-src 'none'; style-src 'self';" in policy
@@ -193,3 +206,37 @@ def test_pages_run_no_script_and_stand_in_no_frame(browse, settings):
     settings.STATIC_URL = "https://static.example.com/x/"
     assert "style-src 'self' https://static.example.com;" in browse("admin")["Content-Security-Policy"]
     assert browse(None, "members/")["X-Frame-Options"] == "DENY"
+
+
+def test_the_record_is_downloaded_whole_and_of_this_tenant_alone(browse, people):
+    api.set_role(people["staff"], "maxi-academy", "author", by=people["admin"])
+    answer = browse("admin", "audit/export/")
+    assert answer["Content-Disposition"] == 'attachment; filename="audit-maxi-academy.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode(), newline="")))
+    assert {row["tenant"] for row in rows} == {"maxi-academy"}
+    assert rows[-1]["actor"] == "admin"
+
+
+def test_no_secret_leaves_with_the_record(browse):
+    texts_only = (known.key for known in known_keys().values() if known.secret and known.schema.get("type") == "string")
+    secret = next(key for key in texts_only if denied_reason(key) is None)
+    site_config.set_site_values(MAXI, {secret: "hunter2-hunter2"})
+    answer = browse("admin", "audit/export/").getvalue().decode()
+    assert secret in answer
+    assert "hunter2" not in answer
+
+
+def test_the_history_goes_back_page_by_page(browse, monkeypatch):
+    monkeypatch.setattr("ccx_tenancy.pages.views.HISTORY_LENGTH", 3)
+    for number in range(7):
+        site_config.set_site_values(MAXI, {"PLATFORM_NAME": f"name {number}"})
+    seen, page = [], "history/"
+    while page:
+        found = texts(browse("admin", page))
+        seen += re.findall(r"Revision (\d+)", found)
+        following = re.search(r'href="(\?before=\d+)"', found)
+        page = following and f"history/{following[1]}"
+    assert seen == [str(number) for number in range(8, 0, -1)]
+    assert "Revision 8" in texts(browse("admin", "history/?before=x"))
+    assert "Nothing was changed yet" in texts(browse("admin", "history/?before=0"))
+    assert "Revision 8" in texts(browse("admin", f"history/?before={10**17}"))

@@ -111,6 +111,7 @@ config_draft_publish post   own      401  404  404  403  403  403  200  200  200
 config_draft_publish post   foreign  401  404  200  404  404  404  404  404  200  404  403
 config_draft_publish post   missing  401  404  404  404  404  404  404  404  404  404  403
 audit                get    own      401  403  200  403  403  403  200  200  200  200  403
+audit_export         get    own      401  403  200  403  403  403  200  200  200  200  403
 keys                 get    own      401  403  200  403  403  403  403  200  200  403  403
 keys                 post   own      401  403  404  403  403  403  403  201  201  403  403
 keys                 post   foreign  401  403  201  403  403  403  403  404  201  403  403

@@ -42,6 +42,7 @@ REQUESTS = {
     ("config_draft", "delete"): ("config/draft/?domain={site}", None),
     ("config_draft_publish", "post"): ("config/draft/publish/?domain={site}", {}),
     ("audit", "get"): ("audit/", None),
+    ("audit_export", "get"): ("audit/export/", None),
     ("keys", "get"): ("keys/", None),
     ("keys", "post"): ("keys/", {"tenant": "{tenant}", "name": "new", "scopes": ["members:read"]}),
     ("key", "get"): ("keys/{key}/", None),

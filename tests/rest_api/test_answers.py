@@ -153,6 +153,14 @@ def test_each_pass_of_an_operator_is_in_the_record(people):
     assert (entry.action, entry.actor, entry.target) == ("operator.pass", "operator", f"GET {ROOT}tenants/acme/")
 
 
+@pytest.mark.parametrize("host", ["platform.example.com", "acme.example.com"])
+@pytest.mark.parametrize("address", ["tenants/acme/", "config/?domain=acme.example.com", "members/?tenant=acme"])
+def test_a_pass_is_recorded_once_by_whatever_room(people, host, address):
+    Caller(people["operator"], host=host).get(address)
+    passes = audit.entries(action=audit.OPERATOR_PASS)
+    assert [one.target for one in passes] == [f"GET {ROOT}{address.partition('?')[0]}"]
+
+
 def test_pages_give_every_row_once_and_end(people, make_user):
     for number in range(7):
         api.add_member(make_user(f"m{number}"), "AcmeX")

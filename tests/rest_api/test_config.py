@@ -6,6 +6,7 @@ import pytest
 
 from ccx_tenancy import api
 from ccx_tenancy.site_config import api as site_config
+from ccx_tenancy.site_config.store import OwnTable
 from tests.rest_api.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -127,6 +128,28 @@ def test_history_comes_in_pages_newest_first(owner):
         found += [one["revision"] for one in page["results"]]
         address = page["next"] and "config/history/?" + page["next"].partition("?")[2]
     assert found == [6, 5, 4, 3, 2, 1]
+
+
+def test_a_page_of_the_history_and_one_revision_read_what_they_show_and_no_more(owner, monkeypatch):
+    for number in range(20):
+        site_config.set_site_values(SITE, {"PLATFORM_NAME": f"name {number}"})
+    read = []
+    whole = OwnTable.history
+
+    def history(self, site_id, **bounds):
+        rows = whole(self, site_id, **bounds)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(OwnTable, "history", history)
+    first = owner.get("config/history/?limit=3").json()
+    second = owner.get("config/history/?" + first["next"].partition("?")[2]).json()
+    assert [one["revision"] for one in second["results"]] == [18, 17, 16]
+    assert owner.get("config/history/9/").json()["changes"][0]["after"] == "name 7"
+    for missing in ("22", "0", str(10**17)):
+        assert owner.get(f"config/history/{missing}/").status_code == 404
+    assert site_config.revision(SITE, 4).revision == 4
+    assert max(read) <= 5
 
 
 def test_where_more_than_one_site_could_be_meant_it_is_asked_for(owner, people):

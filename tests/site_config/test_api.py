@@ -154,7 +154,7 @@ def test_rollback_is_a_new_revision_with_the_old_values(maxi):
     found = site_config.rollback(HOST, 1)
     assert (found.revision, found.values, found.enabled) == (3, before, True)
     assert site_config.revision(HOST, 3).reason == "rollback to revision 1"
-    with pytest.raises(errors.UnknownRevision, match="has no revision 9; it has 1 to 3"):
+    with pytest.raises(errors.UnknownRevision, match="has no revision 9; its newest is 3"):
         site_config.rollback(HOST, 9)
     with pytest.raises(errors.UnknownRevision, match="it has none yet"):
         site_config.rollback("example.com", 1)

@@ -68,9 +68,10 @@ class HostTable:
                 )
         return StoredValues(site_id, enabled, copied(values), note.history_id)
 
-    def history(self, site_id: int, *, limit: int | None = None) -> Sequence[StoredRevision]:
+    def history(self, site_id: int, *, limit: int | None = None, before: int | None = None) -> Sequence[StoredRevision]:
         """Return the revisions of a site, newest first. Two queries."""
-        rows = list(_history().objects.filter(site_id=site_id).order_by("-pk")[:limit])
+        found = _history().objects.filter(site_id=site_id).order_by("-pk")
+        rows = list((found if before is None else found.filter(pk__lt=before))[:limit])
         kept = RevisionNote.objects.filter(history_id__in=[row.pk for row in rows])
         known = {note.history_id: note for note in kept}
         return [_revision(row, known.get(row.pk)) for row in rows]

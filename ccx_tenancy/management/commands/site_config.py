@@ -170,7 +170,7 @@ class Command(SubcommandsCommand):
         old = options["old"]
         if old is None:
             # A host may number the revisions of all sites in one row.
-            old = max((one.revision for one in api.history(site) if one.revision < new), default=0)
+            old = next((one.revision for one in api.history(site, limit=1, before=new)), 0)
         found = api.compare(site, old, new)
         if options["format"] == "json":
             self.say(as_json({"from": old, "to": new, "changes": [difference_data(one) for one in found]}))

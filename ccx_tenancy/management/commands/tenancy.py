@@ -11,6 +11,7 @@ from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError, CommandParser
 
 from ccx_tenancy import api
+from ccx_tenancy.audit import api as audit
 from ccx_tenancy.context import ACTIVE, ARCHIVED, SUSPENDED, TenantContext
 from ccx_tenancy.management.command import (
     SubcommandsCommand,
@@ -20,6 +21,8 @@ from ccx_tenancy.management.command import (
     add_format,
     add_who_and_why,
     listed,
+    moment,
+    new_file,
     only_looking,
     read_file,
     some,
@@ -89,6 +92,15 @@ class Command(SubcommandsCommand):
             step.add_argument("key", metavar="KEY")
             add_dry_run(step)
             add_who_and_why(step)
+
+        record = add("audit", "Write the audit record, oldest entry first: all of it, or a tenant's.", self.write_audit)
+        record.add_argument("key", metavar="KEY", nargs="?", help="A tenant, also one that is gone. Default: all.")
+        record.add_argument("--since", type=moment, metavar="WHEN", help="Not older: 2026-11-01, or with a time.")
+        record.add_argument("--until", type=moment, metavar="WHEN", help="Older than that.")
+        record.add_argument("--do", default="", metavar="ACTION", help="Only this action; member. is all of members.")
+        record.add_argument("--by", metavar="USERNAME", help="Only what this user did; an empty name is the system.")
+        record.add_argument("--format", choices=audit.FORMATS, default="table", help="How to write it.")
+        record.add_argument("--output", metavar="FILE", help="A file that does not exist yet. Default: stdout.")
 
         run = add("run", "Run another command inside a tenant: tenancy run KEY -- COMMAND ARGS...", self.run_inside)
         run.add_argument("--all", action="store_true", help="Instead of KEY: inside each active tenant.")
@@ -242,6 +254,26 @@ class Command(SubcommandsCommand):
             self.say(f"Would {verb} the tenant {key!r}, which is {before}: {meaning}.")
         else:
             self.say(f"{done} the tenant {key!r}, which was {before}: {meaning}.")
+
+    # The record
+
+    def write_audit(self, options: dict[str, Any]) -> None:
+        """Write entries as they are read."""
+        rows = audit.entries(
+            tenant_key=options["key"],
+            since=options["since"],
+            until=options["until"],
+            action=options["do"],
+            actor=options["by"],
+        )
+        lines = audit.lines(rows, options["format"])
+        if options["output"] is None:
+            for line in lines:
+                self.stdout.write(line, ending="")
+            return
+        with new_file(options["output"]) as file:
+            file.writelines(lines)
+        self.say(f"Wrote the audit record to {options['output']}.")
 
     # Inside of a tenant
 

@@ -32,7 +32,8 @@ class Operation:
     """One method of one address.
 
     ``permission`` is what it takes (``access.MEMBER``, ``access.OPERATOR``, or a permission of a role); ``errors`` are
-    the statuses of problems besides those that every operation may answer.
+    the statuses of problems besides those that every operation may answer; ``media`` is the type of an answer that is
+    a file.
     """
 
     summary: str
@@ -44,6 +45,7 @@ class Operation:
     errors: tuple[int, ...] = ()
     if_match: bool = False
     idempotent: bool = False
+    media: str | None = None
 
 
 def _inspector() -> Any:

@@ -203,9 +203,7 @@ class History(OfSite):
         query = self.query(request)
         row = self.site(query.get("domain"))
         before, size = read_cursor(query["cursor"]), query["limit"]
-        # The store counts from the newest: only the first page can be asked for without those before it.
-        found = site_config.history(row.site, limit=size + 1 if before is None else None)
-        found = [one for one in found if before is None or one.revision < before]
+        found = site_config.history(row.site, limit=size + 1, before=before)
         following = next_link(request, found[size - 1].revision) if len(found) > size else None
         return self.answer({"next": following, "results": [told(one) for one in found[:size]]})
 
@@ -239,11 +237,10 @@ class PastConfig(OfSite):
     def get(self, request: Request, number: int) -> Response:
         """Answer it, with what differs from the one before."""
         row = self.site(self.query(request).get("domain"))
-        rows = site_config.history(row.site)
-        found = next((one for one in rows if one.revision == number), None)
-        if found is None:
+        found = site_config.history(row.site, limit=1, before=number + 1)
+        if not found or found[0].revision != number:
             raise Http404
-        return self.answer(told(found))
+        return self.answer(told(found[0]))
 
 
 class Rollback(OfSite):

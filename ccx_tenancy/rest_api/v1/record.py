@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
-from django.http import Http404
+from django.db.models import Q, QuerySet
+from django.http import Http404, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,10 +23,27 @@ from ccx_tenancy.rest_api.v1.tenancy import tenant_named
 VIEW_AUDIT = "ccx_tenancy.view_audit"
 
 
-class Audit(View):
-    """Who did what in the tenants that the caller administers."""
+class OfRecord(View):
+    """What the views of the record have in common."""
 
     group = "audit"
+
+    def rows(self, query: Any) -> QuerySet[Any]:
+        """Return what a query asks for, of the tenants that the caller administers. Raises PermissionDenied."""
+        self.caller.check_any(VIEW_AUDIT)
+        keys = self.tenant_filter(self.caller.tenant_keys(VIEW_AUDIT), query.get("tenant"))
+        filters = {name: query[name] for name in ("action", "actor", "since", "until") if name in query}
+        rows = audit.entries(**filters)
+        if keys is not None:
+            rows = rows.filter(tenant_key__in=keys)
+        if query["search"]:
+            rows = rows.filter(Q(target__icontains=query["search"]) | Q(actor__icontains=query["search"]))
+        return rows
+
+
+class Audit(OfRecord):
+    """Who did what in the tenants that the caller administers."""
+
     route = "audit"
     operations = {
         "get": Operation(
@@ -39,24 +57,29 @@ class Audit(View):
     def get(self, request: Request) -> Response:
         """Answer a page, newest first."""
         query = self.query(request)
-        self.caller.check_any(VIEW_AUDIT)
-        keys = self.tenant_filter(self.caller.tenant_keys(VIEW_AUDIT), query.get("tenant"))
-        rows: Any = audit.entries()
-        if keys is not None:
-            rows = rows.filter(tenant_key__in=keys)
-        action = query.get("action", "")
-        if action:
-            rows = rows.filter(action__startswith=action) if action.endswith(".") else rows.filter(action=action)
-        if "actor" in query:
-            rows = rows.filter(actor=query["actor"])
-        if "since" in query:
-            rows = rows.filter(created__gte=query["since"])
-        if "until" in query:
-            rows = rows.filter(created__lt=query["until"])
-        if query["search"]:
-            rows = rows.filter(Q(target__icontains=query["search"]) | Q(actor__icontains=query["search"]))
+        rows = self.rows(query)
         page, following = paginate(rows, request, cursor=query["cursor"], size=query["limit"], newest_first=True)
         return self.answer({"next": following, "results": page})
+
+
+class AuditExport(OfRecord):
+    """The same, whole, as a file."""
+
+    route = "audit_export"
+    operations = {
+        "get": Operation(
+            "Download entries of the audit record as CSV, oldest first",
+            VIEW_AUDIT,
+            query=forms.AuditFilter,
+            media="text/csv",
+        )
+    }
+
+    def get(self, request: Request) -> HttpResponseBase:
+        """Answer the file; it is read from the database as it is sent."""
+        answer = StreamingHttpResponse(audit.lines(self.rows(self.query(request)), "csv"), content_type="text/csv")
+        answer["Content-Disposition"] = 'attachment; filename="audit.csv"'
+        return answer
 
 
 class Keys(View):

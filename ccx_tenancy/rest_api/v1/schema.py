@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.settings import patched_settings
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from ccx_tenancy.rest_api.problems import MEDIA_TYPE
@@ -109,6 +110,8 @@ class OperationSchema(AutoSchema):
         if "{" in self.path:
             codes.add(404)
         found: dict[Any, Any] = {operation.status: operation.response}
+        if operation.media is not None:
+            found = {(operation.status, operation.media): OpenApiTypes.STR}
         for code in sorted(codes):
             found[(code, MEDIA_TYPE)] = LostRaceSerializer if code == 412 else ProblemSerializer
         return found

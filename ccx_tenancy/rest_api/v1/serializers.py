@@ -452,7 +452,7 @@ class EntryListSerializer(serializers.Serializer[Any]):
     results = EntrySerializer(many=True)
 
 
-class AuditQuery(Page):
+class AuditFilter(Query):
     """Filters of the audit record."""
 
     tenant = TextField(required=False)
@@ -461,6 +461,10 @@ class AuditQuery(Page):
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
     search = TextField(required=False, default="", allow_blank=True)
+
+
+class AuditQuery(AuditFilter, Page):
+    """The same, in pages."""
 
 
 # API keys

@@ -96,6 +96,7 @@ urlpatterns = [
     _at("config/draft/", config.Draft),
     _at("config/draft/publish/", config.PublishDraft),
     _at("audit/", record.Audit),
+    _at("audit/export/", record.AuditExport),
     _at("keys/", record.Keys),
     _at("keys/<ccx_tenancy_number:number>/", record.Key),
     _at("schema/", Schema),
