@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.apps import apps
@@ -15,6 +16,8 @@ from ccx_tenancy.portal.accounts import BACKEND
 
 def check_portal(**kwargs: Any) -> list[CheckMessage]:
     """System checks ``ccx_portal.E001`` to ``E004`` and ``W001``: what the portal needs of its project."""
+    if not isinstance(getattr(settings, "CCX_TENANCY", {}), Mapping):
+        return []  # ccx_tenancy.E001 says that.
     messages: list[CheckMessage] = []
     if not conf.portal_url:
         hint = "Set it to the portal's address, such as 'https://portal.example.com'."
