@@ -31,7 +31,9 @@ class Command(SubcommandsCommand):
         retry.add_argument("keys", nargs="*", metavar="KEY", help="As `status` shows them.")
         retry.add_argument("--all", action="store_true", help="Everything that was refused or given up.")
         add(
-            "reconcile", "Compare seats with the hub and payments with the gateway; put right what differs.", self.check
+            "reconcile",
+            "Compare seats with the hub and payments with the gateway; put right what differs.",
+            self.reconcile,
         )
 
     def work(self, options: dict[str, Any]) -> None:
