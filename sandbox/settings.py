@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "ccx_tenancy.membership",
     "ccx_tenancy.pages",
     "ccx_tenancy.rest_api",
+    "ccx_tenancy.ccxcon",
     "sandbox.courses",
     "sandbox.accounts",
     "sandbox.lms",
@@ -133,5 +134,9 @@ CCX_TENANCY: dict[str, object] = {
     "DEFAULT_SITE_LOGIN": "members",
     # Who makes an account on a tenant's site becomes a learner there, unless the site says otherwise.
     "JOIN_POLICY": "open",
+    # The hub is on this machine, and what is published shall be seen there at once.
+    "OUTGOING_PRIVATE_NETWORKS": ["127.0.0.0/8", "::1/128"],
+    "CCXCON_COALESCE_SECONDS": 0,
+    "CCXCON_AUTHENTICATION": ["sandbox.courses.tokens.TokenAuthentication"],
     "INVITATION_URL": f"http://{{domain}}:{_port()}/tenancy/invitations/{{token}}/",
 }

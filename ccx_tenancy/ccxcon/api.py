@@ -1,6 +1,6 @@
 """The marketplace's LMS side: the door of the room."""
 
-from ccx_tenancy.ccxcon.connectors import Imported, get_connector, import_connectors
+from ccx_tenancy.ccxcon.connectors import Imported, get_connector, import_connectors, serving
 from ccx_tenancy.ccxcon.exports import course_changed, resend, send_due, standing
 from ccx_tenancy.ccxcon.links import send_again
 from ccx_tenancy.ccxcon.models import CcxOrder, Connector, CourseExport, LoginLink
@@ -27,6 +27,7 @@ __all__ = [
     "resend",
     "send_again",
     "send_due",
+    "serving",
     "set_seats",
     "standing",
 ]

@@ -9,7 +9,7 @@ from ccx_tenancy import api
 from ccx_tenancy.site_config import helpers
 from ccx_tenancy.tenants.api import fold
 from ccx_tenancy.tenants.index import platform_organizations
-from sandbox.courses.models import Course
+from sandbox.courses.models import Course, CustomCourse
 
 AnyUser = AbstractBaseUser | AnonymousUser
 
@@ -33,3 +33,16 @@ def lms_courses(user: AnyUser) -> QuerySet[Course]:
 def studio_courses(user: AnyUser) -> QuerySet[Course]:
     """Return the courses that a user may open in Studio."""
     return api.filter_courses(user, Course.objects.all(), "studio")
+
+
+def custom_courses(user: AnyUser) -> list[CustomCourse]:
+    """Return the custom courses that a user reaches here: those that the user's own organizations run, or that the
+    user learns in."""
+    if not user.is_authenticated:
+        return []
+    found = CustomCourse.objects.select_related("master", "coach")
+    return [one for one in found if api.can_see(user, one.key, "lms") and _takes_part(user, one)]
+
+
+def _takes_part(user: AnyUser, course: CustomCourse) -> bool:
+    return api.is_member(user) or course.enrollments.filter(user_id=user.pk).exists()

@@ -71,3 +71,14 @@ class Enrollment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.custom_course}"
+
+
+class ServiceAccount(models.Model):
+    """Another service that signs in by client credentials, and the user it acts as."""
+
+    client_id = models.CharField(max_length=255, unique=True)
+    secret_hash = models.CharField(max_length=255)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return self.client_id

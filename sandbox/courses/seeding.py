@@ -50,7 +50,13 @@ def _document(**lists: Any) -> Draft202012Validator:
 
 _COURSES = _document(
     organizations=_list_of({"short_name": _TEXT, "name": _TEXT}),
-    courses=_list_of({"key": _TEXT, "name": _TEXT, "start": _TEXT}, {"description": {"type": "string"}}),
+    courses=_list_of(
+        {"key": _TEXT, "name": _TEXT, "start": _TEXT},
+        {
+            "description": {"type": "string"},
+            "chapters": _list_of({"title": _TEXT}, {"sections": {"type": "array", "items": _TEXT}}),
+        },
+    ),
 )
 _USERS = _document(
     users=_list_of(
@@ -106,6 +112,8 @@ def load_courses(file: Path) -> Count:
                 "start": date.fromisoformat(one["start"]),
             }
             key = CourseKey.from_string(one["key"])
+            if "chapters" in one:
+                wanted["chapters"] = list(_chapters(key, one["chapters"]))
             course = Course.objects.filter(id=key).first()
             created = course is None
             count.add(created=created, changed=_save(course or Course(id=key), wanted, is_new=created))
@@ -141,6 +149,13 @@ def load_users(file: Path) -> Count:
             joined = [_belongs(user, belonging) for belonging in one.get("memberships", ())]
             count.add(created=created, changed=changed or any(joined))
     return count
+
+
+def _chapters(key: CourseKey, chapters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the chapters as a course keeps them, each with a usage key made of its place."""
+    for number, one in enumerate(chapters, start=1):
+        locator = str(key.make_usage_key("chapter", f"chapter{number}"))
+        yield {"locator": locator, "title": one["title"], "subchapters": one.get("sections", [])}
 
 
 def _belongs(user: AbstractUser, wanted: Mapping[str, str]) -> bool:

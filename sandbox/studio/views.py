@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from opaque_keys.edx.keys import CourseKey
 
 from ccx_tenancy.tenants.api import owner_of
 from sandbox.courses.catalogue import studio_courses
+from sandbox.courses.custom_courses import publish
+from sandbox.studio.forms import PublishForm
 
 
 @login_required
@@ -20,6 +24,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def course(request: HttpRequest, key: CourseKey) -> HttpResponse:
-    """Show one course. That which the user may not open is not found, as one that does not exist."""
+    """Show one course, and publish it with what was changed. That which the user may not open is not found, as one
+    that does not exist."""
     found = get_object_or_404(studio_courses(request.user), id=key)
-    return render(request, "studio/course.html", {"course": found, "owner": owner_of(found.org)})
+    form = PublishForm(request.POST or None, instance=found)
+    if request.method == "POST" and form.is_valid():
+        publish(form.save(commit=False))
+        messages.success(request, _("The course was published."))
+        return redirect("course", key=key)
+    return render(request, "studio/course.html", {"course": found, "owner": owner_of(found.org), "form": form})
