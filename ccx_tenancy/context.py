@@ -49,15 +49,17 @@ class Scope:
     """One entry of the stack: a tenant or the explicit absence of one, and the site whose values apply.
 
     ``values``, ``view`` and ``stamp`` belong to ``site_config``, which keeps there what it read for this entry.
-    ``preview`` replaces the site's values while a draft is looked at.
+    ``preview`` replaces the site's values while a draft is looked at. ``pick`` is what somebody chose to see in a
+    Studio that serves all tenants: the id of the user, as a text, and the tenant.
     """
 
-    __slots__ = ("owner", "preview", "site_id", "stamp", "tenant", "values", "view")
+    __slots__ = ("owner", "pick", "preview", "site_id", "stamp", "tenant", "values", "view")
 
     def __init__(self, tenant: TenantContext | None, site_id: int | None) -> None:
         self.tenant = tenant
         self.site_id = site_id
         self.owner: object = None
+        self.pick: tuple[str, TenantContext] | None = None
         self.preview: Any = None
         self.values: Any = None
         self.view: Any = None

@@ -14,11 +14,12 @@ from opaque_keys import OpaqueKey
 from opaque_keys.edx.django.models import CourseKeyField, LearningContextKeyField, OpaqueKeyField
 from organizations.models import Organization
 
-from ccx_tenancy.context import current_tenant
+from ccx_tenancy.context import TenantContext
 from ccx_tenancy.errors import InvalidInput
 from ccx_tenancy.partition import owners
 from ccx_tenancy.partition.policy import (
     OrgScope,
+    deciding_tenant,
     direct_roles,
     foreign_to,
     named_by_key,
@@ -69,9 +70,10 @@ def filter_courses(user: Any, queryset_or_iterable: Any, surface: str) -> Any:
     if scope.is_unrestricted:
         return queryset_or_iterable if is_query else list(queryset_or_iterable)
     direct = direct_roles(user, surface)
-    if scope.hidden is None:
+    tenant = deciding_tenant(user, surface)
+    if scope.hidden is None and tenant is None:
         scope = with_direct(scope, direct.organizations)
-    keys = _counting(direct.keys)
+    keys = counting_in(tenant, direct.keys)
     if is_query:
         return _filtered(queryset_or_iterable, scope, keys)
     if owners.has_any():
@@ -79,9 +81,8 @@ def filter_courses(user: Any, queryset_or_iterable: Any, surface: str) -> Any:
     return [item for item in queryset_or_iterable if _is_visible(item, scope, keys)]
 
 
-def _counting(keys: frozenset[str]) -> frozenset[str]:
-    """Return the keys on which a role of the host counts here: in a tenant's own Studio those of the tenant."""
-    tenant = current_tenant()
+def counting_in(tenant: TenantContext | None, keys: frozenset[str]) -> frozenset[str]:
+    """Return the keys on which a role of the host counts: where a tenant decides, those of the tenant."""
     if tenant is None or not keys:
         return keys
     return frozenset(key for key in keys if not foreign_to(tenant, named_by_key(key)))

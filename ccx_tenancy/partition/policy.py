@@ -17,7 +17,7 @@ from typing import Any
 from organizations.models import Organization
 
 from ccx_tenancy.conf import conf
-from ccx_tenancy.context import TenantContext, current_tenant
+from ccx_tenancy.context import TenantContext, current_scope, current_tenant
 from ccx_tenancy.errors import InvalidInput
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.partition import owners
@@ -98,12 +98,13 @@ def visible_organizations(user: Any, surface: str) -> OrgScope:
 
     ``"studio"``: the organizations where the user is author or above, of the current tenant where there is one;
     people who belong to no tenant see the platform's own, under the host's rules. ``is_staff`` gives nothing unless
-    ``PARTITION_GLOBAL_STAFF`` is False. Organizations of a tenant that is not active are left out.
+    ``PARTITION_GLOBAL_STAFF`` is False. Organizations of a tenant that is not active are left out. Who has picked one
+    of several tenants (:func:`picked`) sees that one's, an operator too.
 
     Raises InvalidInput for another surface. No query while the process is warm.
     """
     scope = scope_by_membership(user, surface)
-    if scope.is_all or scope.hidden is not None or (surface == LMS and current_tenant() is not None):
+    if scope.is_all or scope.hidden is not None or deciding_tenant(user, surface) is not None:
         return scope
     return with_direct(scope, direct_roles(user, surface).organizations)
 
@@ -111,9 +112,11 @@ def visible_organizations(user: Any, surface: str) -> OrgScope:
 def scope_by_membership(user: Any, surface: str) -> OrgScope:
     """Return :func:`visible_organizations` without what the host itself gives, which may take a query."""
     _check_surface(surface)
+    tenant = deciding_tenant(user, surface)
     if sees_everything(user, surface):
-        return OrgScope(is_all=True)
-    tenant = current_tenant()
+        if tenant is None or current_tenant() is not None:
+            return OrgScope(is_all=True)
+        return OrgScope(tenant.organizations)
     if surface == LMS and tenant is not None:
         return OrgScope(tenant.organizations)
     owned = tenant_index.index().organizations
@@ -136,10 +139,8 @@ def scope_by_membership(user: Any, surface: str) -> OrgScope:
 def with_direct(scope: OrgScope, organizations: Iterable[str]) -> OrgScope:
     """Return the scope with those of ``organizations`` (in which the host gives a role) that are the platform's own.
 
-    In a tenant's organization only a membership counts.
+    In a tenant's organization only a membership counts. Not to be called where a tenant decides.
     """
-    if current_tenant() is not None:
-        return scope
     owned = tenant_index.index().organizations
     more = [name for name in map(fold, organizations) if name not in owned]
     return OrgScope({*scope, *_spelled(more)}) if more else scope
@@ -181,7 +182,7 @@ def _is_visible(scope: OrgScope, named: Named, user: Any, surface: str) -> bool:
 def has_direct_role(user: Any, named: Named, surface: str) -> bool:
     """Whether the host itself gives the user a role on what was named, where that counts: not on a tenant's LMS site,
     and within a tenant only for the tenant's own organizations."""
-    tenant = current_tenant()
+    tenant = deciding_tenant(user, surface)
     owner = tenant_index.index().organizations.get(named.organization)
     if tenant is not None and (surface == LMS or owner is None or owner.id != tenant.id):
         return False
@@ -198,6 +199,11 @@ def has_direct_role(user: Any, named: Named, surface: str) -> bool:
 def has_tenants() -> bool:
     """Whether there is a tenant: without one there is nothing to keep apart."""
     return bool(tenant_index.index().tenants)
+
+
+def platform_has_organizations() -> bool:
+    """Whether there is an organization that no tenant owns."""
+    return bool(_platform())
 
 
 def known(named: Iterable[Named]) -> list[Named]:
@@ -238,10 +244,12 @@ def may_name(user: Any, named: Iterable[Named], surface: str, tenant: TenantCont
 
     A tenant's key answers to its authors and above in Studio, to its members in the LMS; the platform's own to people
     of no tenant. A direct role of the host on the key counts. In a tenant's own Studio (``tenant``) nothing but that
-    tenant's. A platform operator may.
+    tenant's, and where somebody has picked a tenant nothing but that one's. A platform operator may.
     """
+    chosen = picked(user) if surface == STUDIO and tenant is None else None
     if sees_everything(user, surface):
-        return True
+        return chosen is None or not foreign_to(chosen, named)
+    tenant = tenant or chosen
     owned = tenant_index.index().organizations
     memberships = _memberships(user)
     opened: set[tuple[str, str]] = set()
@@ -263,6 +271,42 @@ def may_name(user: Any, named: Iterable[Named], surface: str, tenant: TenantCont
                 continue
         return False
     return True
+
+
+def deciding_tenant(user: Any, surface: str) -> TenantContext | None:
+    """Return the tenant that bounds what is seen on the surface: the current one, in Studio else the one picked."""
+    tenant = current_tenant()
+    return picked(user) if tenant is None and surface == STUDIO else tenant
+
+
+def picked(user: Any) -> TenantContext | None:
+    """Return the tenant that the user has picked in a Studio that serves all tenants, or None.
+
+    A pick only ever narrows: it counts for the one who made it, and only where that one sees the tenant anyway.
+    """
+    scope = current_scope()
+    if scope is None or scope.pick is None or not _is_signed_in(user):
+        return None
+    chosen_by, tenant = scope.pick
+    if chosen_by != str(user.pk) or not may_pick(user, tenant):
+        return None
+    return tenant
+
+
+def may_pick(user: Any, tenant: TenantContext) -> bool:
+    """Whether the user may see that tenant alone in Studio: its authors and above, and who sees everything."""
+    if not tenant.is_active or not _is_signed_in(user):
+        return False
+    memberships = _memberships(user)
+    return sees_everything(user, STUDIO) or any(
+        memberships.get(fold(name), 0) >= _AUTHOR for name in tenant.organizations
+    )
+
+
+def tenants_to_pick(user: Any) -> list[TenantContext]:
+    """Return the active tenants that :func:`may_pick` allows the user, by key."""
+    tenants = tenant_index.index().tenants.values()
+    return sorted((one for one in tenants if may_pick(user, one)), key=lambda tenant: tenant.key)
 
 
 def _context_of(key: str) -> str:

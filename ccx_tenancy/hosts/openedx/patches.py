@@ -1,4 +1,4 @@
-"""Where the host has no door: functions of the host that we replace while it runs, all of them on this page.
+"""Where the host has no door: functions of the host that we replace while it runs, all of them named on this page.
 
 Each patch has a name, by which ``CCX_TENANCY["HOST_PATCHES_OFF"]`` leaves it out, and a self-test: before anything is
 replaced, the target must be there with the parameters we know. Where it is not, the host does not start, and the error
@@ -7,11 +7,8 @@ says what was found and how to go on without the patch.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +18,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
+from ccx_tenancy.hosts.openedx import studio
 from ccx_tenancy.hosts.openedx.sites import site_of
+from ccx_tenancy.hosts.openedx.targets import Patch, Target
 from ccx_tenancy.middleware.tenant_access import guard_authenticator
 from ccx_tenancy.site_config import org_values, secrets
 from ccx_tenancy.site_config.snapshots import copied, snapshot_of
@@ -32,30 +31,6 @@ logger = logging.getLogger(__name__)
 HELPERS = "openedx.core.djangoapps.site_configuration.helpers"
 #: Where the host's class for bearer tokens lives.
 AUTHENTICATION = "openedx.core.lib.api.authentication"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A function to replace: ``name`` in ``owner``, the ``parameters`` it must have, and what ``make`` puts in its
-    place, given the original."""
-
-    owner: Any
-    name: str
-    parameters: tuple[str, ...]
-    make: Callable[[Any], Any]
-    is_classmethod: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.owner.__module__ + '.' if inspect.isclass(self.owner) else ''}{self.owner.__name__}.{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """What is replaced together, why, and what it is like ``without``."""
-
-    targets: Callable[[], list[Target]]
-    why: str
-    without: str
 
 
 def install(wanted: Mapping[str, Patch] | None = None) -> None:
@@ -75,47 +50,39 @@ def install(wanted: Mapping[str, Patch] | None = None) -> None:
         target for name in wanted if name not in conf.host_patches_off for target in _checked(name, wanted[name])
     ]
     for target in targets:
-        original = inspect.getattr_static(target.owner, target.name)
-        function = original.__func__ if target.is_classmethod else original
-        if hasattr(function, "_ccx_tenancy_original"):
-            continue
-        made: Any = functools.wraps(function)(target.make(function))
-        made._ccx_tenancy_original = original
-        setattr(target.owner, target.name, classmethod(made) if target.is_classmethod else made)
+        target.install()
 
 
 def remove() -> None:
     """Put the host's own functions back. For tests."""
     for patch in PATCHES.values():
-        for target in patch.targets():
-            found = inspect.getattr_static(target.owner, target.name)
-            original = getattr(getattr(found, "__func__", found), "_ccx_tenancy_original", None)
-            if original is not None:
-                setattr(target.owner, target.name, original)
+        if patch.is_for(conf.surface):
+            for target in patch.targets():
+                target.remove()
 
 
 def _checked(name: str, patch: Patch) -> Iterator[Target]:
-    for target in patch.targets():
-        found = _found(target)
-        expected = f"({', '.join(target.parameters)})"
-        if found != expected:
+    if not patch.is_for(conf.surface):
+        return
+    try:
+        targets = patch.targets()
+    except (ImportError, AttributeError) as missing:
+        raise ImproperlyConfigured(f"The patch {name!r} of ccx_tenancy: {missing}. {_advice(name, patch)}") from missing
+    for target in targets:
+        found = target.found()
+        if found != target.expected:
             raise ImproperlyConfigured(
-                f"The patch {name!r} of ccx_tenancy expects {target} with the parameters {expected} and found {found}:"
-                f" this release of Open edX is not known. Use a release of ccx-tenancy that knows it, or go on without"
-                f" the patch: CCX_TENANCY['HOST_PATCHES_OFF'] = [{name!r}]. {patch.without}"
+                f"The patch {name!r} of ccx_tenancy expects {target} with the parameters {target.expected} and found"
+                f" {found}: {_advice(name, patch)}"
             )
         yield target
 
 
-def _found(target: Target) -> str:
-    try:
-        found = inspect.getattr_static(target.owner, target.name)
-    except AttributeError:
-        return "nothing of that name"
-    if isinstance(found, classmethod) != target.is_classmethod:
-        return "a method of another kind"
-    names = list(inspect.signature(found.__func__ if target.is_classmethod else found).parameters)
-    return f"({', '.join(names)})"
+def _advice(name: str, patch: Patch) -> str:
+    return (
+        "this release of Open edX is not known. Use a release of ccx-tenancy that knows it, or go on without the patch:"
+        f" CCX_TENANCY['HOST_PATCHES_OFF'] = [{name!r}]. {patch.without}"
+    )
 
 
 # The values of an organization
@@ -243,5 +210,6 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             "The LMS asks this class by hand, outside of Django REST framework, who sends a request to an XBlock.",
             "Without it a bearer token of another tenant's member is good for the handlers of XBlocks.",
         ),
+        **studio.PATCHES,
     }
 )

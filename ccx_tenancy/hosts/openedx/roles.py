@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from django.apps import apps
@@ -28,8 +30,7 @@ def direct_roles(user: Any, surface: str) -> DirectRoles:
             keys.add(str(key))
         elif organization:
             organizations.add(organization)
-    libraries = _library_grants(user).values_list("library__org__short_name", "library__slug")
-    keys.update(f"lib:{organization}:{slug}" for organization, slug in libraries)
+    keys.update(granted_libraries(user))
     return DirectRoles(keys=frozenset(keys), organizations=frozenset(organizations))
 
 
@@ -38,7 +39,7 @@ def has_direct_role(user: Any, organization: str, key: str, surface: str) -> boo
     tenant owns, on the organization. One query."""
     context = context_of(key)
     if isinstance(context, LibraryLocatorV2):
-        granted = _library_grants(user).filter(library__org__short_name__iexact=context.org, library__slug=context.slug)
+        granted = library_grants(user).filter(library__org__short_name__iexact=context.org, library__slug=context.slug)
         if granted.exists():
             return True
     wanted = Q(pk__in=[])
@@ -63,12 +64,46 @@ def context_of(key: str) -> Any:
     return None
 
 
+def known_roles(user: Any) -> list[Any]:
+    """Return the user's roles in course teams and organizations, from where the host keeps them for a request: it
+    asks for them too, so there is no query more. None for nobody."""
+    if user is None or not user.is_authenticated:
+        return []
+    cache = getattr(user, "_roles", None)
+    if cache is None:
+        # Where the host's own checks look first, and put it.
+        cache = user._roles = import_module("common.djangoapps.student.roles").RoleCache(user)
+    return list(cache.all_roles_set)
+
+
+def granted_libraries(user: Any) -> list[str]:
+    """Return the keys of the v2 libraries in whose team the user is. One query."""
+    if user is None or not user.is_authenticated:
+        return []
+    rows = library_grants(user).values_list("library__org__short_name", "library__slug")
+    return [f"lib:{organization}:{slug}" for organization, slug in rows]
+
+
+def in_teams_of(organizations: Iterable[str]) -> QuerySet[Any]:
+    """Return the ids of the users with a role of the host on something of those organizations, as a query."""
+    rows: QuerySet[Any] = apps.get_model("student.CourseAccessRole").objects.filter(org__in=list(organizations))
+    return rows.values("user_id")
+
+
+def grantees_in(organizations: Iterable[str]) -> QuerySet[Any]:
+    """Return the ids of the users in the teams of v2 libraries of those organizations, as a query of its own."""
+    grants: Any = apps.get_model("content_libraries.ContentLibraryPermission").objects
+    rows: QuerySet[Any] = grants.filter(library__org__short_name__in=list(organizations), user__isnull=False)
+    return rows.values("user_id")
+
+
 def _access_roles(user: Any, surface: str) -> QuerySet[Any]:
     rows: QuerySet[Any] = apps.get_model("student.CourseAccessRole").objects.filter(user_id=user.pk)
     return rows.filter(role__in=STUDIO_ROLES) if surface == "studio" else rows
 
 
-def _library_grants(user: Any) -> QuerySet[Any]:
+def library_grants(user: Any) -> QuerySet[Any]:
+    """Return the rows of teams of v2 libraries in which the user is, or a group of the user's."""
     grants: Any = apps.get_model("content_libraries.ContentLibraryPermission").objects
     found: QuerySet[Any] = grants.filter(Q(user_id=user.pk) | Q(group__user=user.pk))
     return found

@@ -89,6 +89,26 @@ def paths_with_keys(org, course, lib):
         yield pattern, view, list(dict.fromkeys(paths))[:_MOST_PATHS]
 
 
+def paths_without_keys(most_ids=3):
+    """Yield a path of each route that names no key: filled where it takes something else, with several ids where it
+    takes a number."""
+    keys = keys_of("Acme", "AX1", "ALIB")
+    seen = set()
+    for pattern, _ in patterns():
+        groups = groups_of(pattern)
+        takes_key = any(_fits(expression, key) for expression in groups.values() for key in keys)
+        for number in map(str, range(1, most_ids + 1)):
+            fillers = ("",) if takes_key else (number, *_FILLERS)
+            choices = {name: [text for text in fillers if _fits(expr, text)][:1] for name, expr in groups.items()}
+            for text, names in normalize(pattern):
+                if all(choices.get(name) for name in names):
+                    path = "/" + text % {name: choices[name][0] for name in names}
+                    if path not in seen and re.match(pattern, path[1:]):
+                        seen.add(path)
+                        yield path
+                    break
+
+
 def _fits(expression, text):
     try:
         return re.fullmatch(expression, text) is not None

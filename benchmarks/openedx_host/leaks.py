@@ -1,0 +1,252 @@
+"""What one tenant sees of another inside a real edx-platform: every route that takes a key, and every other route.
+
+Run it in the directory of the platform, with its environment, on a database with the seeds below, with and without the
+plug-in installed; it says which::
+
+    python leaks.py cms --host studio.localhost --out plugged.json
+    python leaks.py --report stock.json plugged.json
+
+Routes come from the URL configuration (``tests/openedx_host/inside/routes.py``). ``leaking`` is an answer of 2xx, a
+redirect to something that is no sign-in page, or a body with a name of the other tenant; ``strict`` leaves out answers
+that are the same for an object that does not exist; ``read`` is strict with 2xx. ``foreign`` counts the distinct names
+of the other tenant's objects in a list. Nothing is written by it but sessions; ``--writes`` sends POST, PUT, PATCH and
+DELETE with an empty body as well.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import warnings
+from collections import Counter
+from pathlib import Path
+
+INSIDE = Path(__file__).resolve().parents[2] / "tests" / "openedx_host" / "inside"
+ACTORS = ("anonymous", "acme_learner", "acme_author", "acme_staff", "globex_learner", "super")
+TARGETS = {"Globex": ("GX1", "GLIB"), "Acme": ("AX1", "ALIB"), "Nowhere": ("NX1", "NLIB")}
+SIGN_IN = re.compile(r"/(login|signin|register|signup|oauth2|auth/login|signin_redirect_to_lms)|[?&]next=")
+#: What names an object: a key of any kind, the words that the seeds put into titles, a taxonomy, an address.
+NAMES = r"(?:[\w.-]+:{0}[+:][\w+:@.-]+|{0}[-_ ][\w-]+(?: [a-z]+)?|[\w.+-]+@{1}\.example|/{0}/[\w.-]+|\"{0}\"|{0}\b)"
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def boot(service):
+    """Set up the platform in this process."""
+    os.environ.setdefault("SERVICE_VARIANT", service)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{service}.envs.{os.environ.get('HOST_SETTINGS', 'production')}")
+    sys.path[:0] = [str(Path.cwd()), str(INSIDE)]
+    warnings.simplefilter("ignore")
+    from openedx.core.lib.safe_lxml import defuse_xml_libs
+
+    defuse_xml_libs()
+    import django
+
+    django.setup()
+    warnings.simplefilter("ignore")
+    import logging
+
+    import webpack_loader.utils  # noqa: F401 - the platform counts on it
+    from django.apps import apps
+    from django.urls import get_resolver
+
+    get_resolver().url_patterns  # noqa: B018 - imports them all
+    logging.disable(logging.CRITICAL)
+    return apps.is_installed("ccx_tenancy")
+
+
+def make_tenants():
+    """Make the two tenants and their members, unless they are there."""
+    from django.contrib.auth import get_user_model
+
+    from ccx_tenancy import api
+    from ccx_tenancy.membership.api import ensure_member
+
+    there = {tenant.key for tenant in api.list_tenants()}
+    for key in ("acme", "globex"):
+        if key not in there:
+            api.create_tenant(key, name=key.title(), domain=f"{key}.localhost", organizations=[key.title()])
+    roles = {"acme_learner": "learner", "acme_author": "author", "acme_staff": "author"}
+    roles |= {"globex_learner": "learner", "globex_author": "author"}
+    for name, role in roles.items():
+        ensure_member(get_user_model().objects.get(username=name), name.split("_")[0].title(), role)
+
+
+def client_of(name, host):
+    """Return a client with a real session of the user."""
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    made = Client(SERVER_NAME=host, raise_request_exception=False)
+    if name != "anonymous":
+        user = get_user_model().objects.get(username=name)
+        made.force_login(user, backend="django.contrib.auth.backends.AllowAllUsersModelBackend")
+        from openedx.core.djangoapps.safe_sessions.middleware import SafeSessionMiddleware
+
+        SafeSessionMiddleware.update_with_safe_session_cookie(made.cookies, user.id)
+    return made
+
+
+def ask(client, method, path):
+    """Return status, redirect and body of an answer; 599 where the platform raised."""
+    try:
+        extra = {} if method == "GET" else {"data": "{}", "content_type": "application/json"}
+        answer = client.generic(method, path, **extra) if extra else client.get(path)
+        body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        return answer.status_code, answer.headers.get("Location", ""), body.decode("utf-8", "replace")
+    except Exception as error:
+        return 599, "", f"{type(error).__name__}: {error}"
+
+
+def found_names(org, body, asked=""):
+    """Return the names of an organization's objects in a body, without what the request itself had said."""
+    pattern = NAMES.format(org, org.lower())
+    return sorted({name for name in re.findall(pattern, body) if name.strip('"') not in asked})
+
+
+def is_leak(answer, org, asked):
+    status, location, body = answer
+    if 200 <= status < 300:
+        return True
+    if 300 <= status < 400:
+        return not SIGN_IN.search(location)
+    return bool([name for name in found_names(org, body, asked) if "MARKER" in name])
+
+
+def sameness(answer, org):
+    """Return what of an answer would be the same for another object."""
+    status, location, body = answer
+    course, lib = TARGETS[org]
+    for word in (org, org.lower(), course, lib):
+        location, body = location.replace(word, "?"), body.replace(word, "?")
+    return status, location, re.sub(r"[0-9a-f]{16,}|[A-Za-z0-9]{64}|\d+", "#", body)
+
+
+def measure_routes(host, methods, service):
+    """Return a row for each target, actor and method."""
+    from routes import paths_with_keys
+
+    # Django's admin takes any text for an id, in a thousand routes: the tests ask those.
+    paths = {
+        org: {p: found[:6] for p, _, found in paths_with_keys(org, course, lib) if not p.startswith("admin/")}
+        for org, (course, lib) in TARGETS.items()
+    }
+    rows = []
+    for actor in ACTORS:
+        for method in methods:
+            targets = ("Globex", "Acme") if method == "GET" else ("Globex",)
+            counts = {org: Counter() for org in targets}
+            leaks = {org: [] for org in targets}
+            client = client_of(actor, host)
+            for pattern, nowhere in paths["Nowhere"].items():
+                if actor != "anonymous" and "_auth_user_id" not in client.session:
+                    client = client_of(actor, host)  # A page has ended the session.
+                nothing = [sameness(ask(client, method, path), "Nowhere") for path in nowhere]
+                for org in targets:
+                    kinds = {"routes"}
+                    for path, none in zip(paths[org].get(pattern, ()), nothing, strict=False):
+                        answer = ask(client, method, path)
+                        new = _kinds_of(
+                            answer, org, path, is_same=sameness(answer, org) == none, is_read=method == "GET"
+                        )
+                        kinds |= new
+                        if new & {"strict", "object reached"}:
+                            leaks[org].append([answer[0], path])
+                    counts[org].update(kinds)
+            for org in targets:
+                rows.append({"target": org, "actor": actor, "method": method, **counts[org], "at": leaks[org]})
+                print(service, org, actor, method, dict(counts[org]), flush=True)
+    return rows
+
+
+def _kinds_of(answer, org, path, *, is_same, is_read):
+    kinds = {"5xx"} if answer[0] >= 500 else set()
+    if is_leak(answer, org, path):
+        kinds.add("leaking")
+        if not is_same:
+            kinds.add("strict")
+            if answer[0] < 300 and is_read:
+                kinds.add("read")
+            if any("MARKER" in name for name in found_names(org, answer[2], path)):
+                kinds.add("with the marker")
+    elif not is_read and answer[0] < 500 and not is_same:
+        kinds.add("object reached")
+    return kinds
+
+
+def measure_lists(host, service):
+    """Return a row for each actor: how many of the routes that name nothing show names of either tenant."""
+    from routes import paths_without_keys
+
+    rows = []
+    skipped = re.compile(r"logout|/admin/|heartbeat|/debug/|swagger|api-docs|authoring-api|/schema")
+    paths = [path for path in paths_without_keys() if not skipped.search(path)]
+    for actor in ACTORS:
+        row = {"actor": actor, "routes": len(paths), "leaking": 0, "foreign": 0, "own": 0, "5xx": 0}
+        at, own_at = {}, {}
+        own_account = f"globex_{actor.split('_')[-1]}" if actor.startswith("globex") else "nobody of that name"
+        client = client_of(actor, host)
+        for path in paths:
+            status, _, body = ask(client, "GET", path)
+            if actor != "anonymous" and "_auth_user_id" not in client.session:
+                client = client_of(actor, host)
+            if status >= 500:
+                row["5xx"] += 1
+                continue
+            foreign = [name for name in found_names("Globex", body, path) if own_account not in name]
+            own = found_names("Acme", body, path)
+            row["leaking"] += bool(foreign)
+            row["foreign"] += len(foreign)
+            row["own"] += len(own)
+            if foreign:
+                at[path] = foreign
+            if own:
+                own_at[path] = own
+        print(service, "lists", row, flush=True)
+        rows.append({**row, "at": at, "own_at": own_at})
+    return rows
+
+
+def report(files):
+    """Print the tables of one or more runs, each beside the other."""
+    runs = [json.loads(Path(file).read_text()) for file in files]
+    columns = ("routes", "leaking", "strict", "read", "with the marker", "object reached", "5xx")
+    for run in runs:
+        print(f"\n{run['service']}, {'with the plug-in' if run['plugged'] else 'stock'}\n")
+        for row in run["routes"]:
+            print(
+                f"{row['target']:8}{row['actor']:16}{row['method']:8}" + "".join(f"{row.get(c, 0):>9}" for c in columns)
+            )
+        for row in run["lists"]:
+            print(
+                f"lists   {row['actor']:16}"
+                + "".join(f"{row[c]:>9}" for c in ("routes", "leaking", "foreign", "own", "5xx"))
+            )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("service", choices=("lms", "cms"), nargs="?")
+    parser.add_argument("--host", default="acme.localhost")
+    parser.add_argument("--out")
+    parser.add_argument("--writes", action="store_true")
+    parser.add_argument("--only", choices=("routes", "lists"))
+    parser.add_argument("--report", nargs="+")
+    options = parser.parse_args()
+    if options.report:
+        return report(options.report)
+    plugged = boot(options.service)
+    if plugged:
+        make_tenants()
+    result = {"service": options.service, "host": options.host, "plugged": plugged, "routes": [], "lists": []}
+    if options.only != "routes":
+        result["lists"] = measure_lists(options.host, options.service)
+    if options.only != "lists":
+        result["routes"] = measure_routes(options.host, WRITES if options.writes else ("GET",), options.service)
+    if options.out:
+        Path(options.out).write_text(json.dumps(result, indent=1))
+    return None
+
+
+if __name__ == "__main__":
+    main()

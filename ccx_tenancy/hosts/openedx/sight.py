@@ -1,0 +1,151 @@
+"""What the person behind a Studio request sees: asked once a request, and then at each of the host's choke points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import crum
+from django.db.models import Q
+from django.db.models.functions import Lower
+from organizations.models import Organization
+
+from ccx_tenancy.context import TenantContext, current_scope
+from ccx_tenancy.hosts.openedx import roles
+from ccx_tenancy.membership import api as membership
+from ccx_tenancy.partition import policy
+from ccx_tenancy.partition.courses import counting_in
+from ccx_tenancy.tenants import index
+from ccx_tenancy.tenants.api import fold, owner_of
+
+_KEPT = "_ccx_tenancy_sight"
+
+
+class Sight:
+    """The organizations, courses and libraries that somebody sees in Studio, where that is not simply all."""
+
+    def __init__(self, user: Any, scope: policy.OrgScope, tenant: TenantContext | None) -> None:
+        self.user = user
+        self._tenant = tenant
+        self._scope = scope
+
+    @cached_property
+    def scope(self) -> policy.OrgScope:
+        """The organizations: by membership, and the platform's own in which the host gives a role."""
+        if self._scope.hidden is not None or self._tenant is not None or not policy.platform_has_organizations():
+            return self._scope
+        given = [row.org for row in self._roles if not row.course_id and row.org]
+        return policy.with_direct(self._scope, given)
+
+    @property
+    def is_of_tenants(self) -> bool:
+        """Whether these are people of tenants, and not of the platform."""
+        return self._scope.hidden is None
+
+    def sees(self, organization: Any) -> bool:
+        """Whether an organization, by its short name, is in sight."""
+        return organization in self.scope
+
+    def sees_key(self, key: Any) -> bool:
+        """Whether a course or library is: by its organization, or by a role of the host on that very one."""
+        return key is not None and (self.sees(getattr(key, "org", None)) or str(key) in self.keys)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The courses and old libraries on which the host itself gives a role. No query: the host asks for them too."""
+        return self._counting(
+            str(row.course_id) for row in self._roles if row.course_id and row.role in roles.STUDIO_ROLES
+        )
+
+    @cached_property
+    def granted_libraries(self) -> frozenset[str]:
+        """The libraries with a team in which the user is. One query."""
+        return self._counting(roles.granted_libraries(self.user))
+
+    def has_role_in(self, organization: str) -> bool:
+        """Whether the host gives the user a role on anything of an organization, or on all of it."""
+        return any(row.org and fold(row.org) == fold(organization) for row in self._roles)
+
+    @cached_property
+    def names_by_id(self) -> dict[int, str]:
+        """The short names of all organizations by their ids. One query."""
+        return dict(Organization.objects.values_list("pk", "short_name"))
+
+    def of_organizations(self, prefix: str = "") -> Q:
+        """Return the condition for rows whose Organization is found at ``prefix`` (``"org__"``)."""
+        seen = Q(**{f"{prefix}short_name__in": sorted(self.scope)})
+        return seen if self.is_of_tenants else seen | Q(**{f"{prefix}tenant_organization": None})
+
+    def with_grant(self) -> Q:
+        """Return the condition for v2 libraries in whose team the user is, where that counts."""
+        if not getattr(self.user, "is_authenticated", False):
+            return Q(pk__in=[])
+        granted = Q(pk__in=roles.library_grants(self.user).values("library_id"))
+        if self._tenant is not None:
+            return granted & Q(org__short_name__in=self._tenant.organizations)
+        owners = index.index().tenants.values()
+        closed = [name for owner in owners if not owner.is_active for name in owner.organizations]
+        return granted & ~Q(org__short_name__in=closed) if closed else granted
+
+    def organizations(self) -> Any:
+        """Return the organizations in sight that exist."""
+        return Organization.objects.filter(self.of_organizations(), active=True)
+
+    def courses(self, rows: Any) -> Any:
+        """Return those of the host's rows of courses, with ``org`` and ``id``, that are in sight."""
+        rows = rows.alias(_tenancy_org=Lower("org"))
+        if self.is_of_tenants:
+            seen = Q(_tenancy_org__in=sorted(self.scope.folded))
+        else:
+            seen = ~Q(_tenancy_org__in=sorted(self.scope.hidden or ()))
+        return rows.filter(seen | Q(id__in=self.keys) if self.keys else seen)
+
+    def people(self) -> Q:
+        """Return the condition for the accounts that are found by name or address: members of the tenants in sight,
+        whoever has a role on something in them already, and the user."""
+        names = sorted(self.scope)
+        tenants = {owner.id for name in names if (owner := owner_of(name)) is not None}
+        members = membership.OrganizationMembership.objects.order_by().values("user_id")
+        found = Q(pk=self.user.pk)
+        found |= Q(pk__in=members.filter(organization__tenant_organization__tenant__in=tenants))
+        found |= Q(pk__in=roles.in_teams_of(names)) | Q(pk__in=roles.grantees_in(names))
+        if not self.is_of_tenants:
+            found |= ~Q(pk__in=members.filter(organization__tenant_organization__isnull=False))
+        return found
+
+    @cached_property
+    def _roles(self) -> Iterable[Any]:
+        return roles.known_roles(self.user)
+
+    def _counting(self, keys: Iterable[str]) -> frozenset[str]:
+        kept = (key for key in keys if _is_open(key))
+        return counting_in(self._tenant, frozenset(kept))
+
+
+def _is_open(key: str) -> bool:
+    owners = [owner_of(named.organization) for named in policy.named_by_key(key)]
+    return all(owner is None or owner.is_active for owner in owners)
+
+
+def sight_of(user: Any) -> Sight | None:
+    """Return what the user sees in Studio, or None where nothing is hidden from the user: there is no tenant, or the
+    user is a platform operator who has not picked one."""
+    if not policy.has_tenants():
+        return None
+    request = crum.get_current_request()
+    mark = getattr(user, "pk", None), current_scope()
+    kept: tuple[Any, Sight | None] | None = getattr(request, _KEPT, None)
+    if kept is not None and kept[0] == mark:
+        return kept[1]
+    scope = policy.scope_by_membership(user, policy.STUDIO)
+    sight = None if scope.is_unrestricted else Sight(user, scope, policy.deciding_tenant(user, policy.STUDIO))
+    if request is not None:
+        setattr(request, _KEPT, (mark, sight))
+    return sight
+
+
+def sight_of_request() -> Sight | None:
+    """Return what the user of the request sees; None outside of a request, where nobody looks."""
+    request = crum.get_current_request()
+    return sight_of(getattr(request, "user", None)) if request is not None else None

@@ -1,0 +1,513 @@
+"""Studio's lists and doors, cut to what the person who asks sees: what the patches put in the host's functions' place.
+
+The gate refuses a request that *names* what is somebody else's. Here is what names nothing, or names it by an id that
+says no organization: lists, look-ups of people, taxonomies, the token for the search engine; and what would make
+something new outside of the tenant.
+
+Each function asks :func:`ccx_tenancy.hosts.openedx.sight.sight_of`. It is None, and the host's own function answers
+alone, where there is no tenant, for platform operators, and outside of requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from ccx_tenancy.hosts.openedx.features import feature
+from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
+from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target
+
+#: Where the host's functions live.
+AUTH = "common.djangoapps.student.auth"
+COURSE_VIEWS = "cms.djangoapps.contentstore.views.course"
+LIBRARY_VIEWS = "cms.djangoapps.contentstore.views.library"
+TEAM_VIEWS = "cms.djangoapps.contentstore.views.user"
+LIBRARY_API = "openedx.core.djangoapps.content_libraries.rest_api.libraries"
+LIBRARY_PERMISSIONS = "openedx.core.djangoapps.content_libraries.permissions"
+TAGGING = "openedx.core.djangoapps.content_tagging"
+SEARCH = "openedx.core.djangoapps.content.search.api"
+CLIPBOARD = "openedx.core.djangoapps.content_staging.api"
+ORGANIZATIONS = "organizations.api"
+
+#: Permissions of v2 libraries that are about one library.
+LIBRARY_RULES = (
+    "content_libraries.learn_from_library",
+    "content_libraries.view_library",
+    "content_libraries.edit_library",
+    "content_libraries.view_library_team",
+    "content_libraries.edit_library_team",
+    "content_libraries.delete_library",
+)
+
+#: Permissions on taxonomies: what shows one, and what changes it, its tags, or for whom it is.
+SEEING_TAXONOMY = (
+    "oel_tagging.view_taxonomy",
+    "oel_tagging.list_tag",
+    "oel_tagging.view_tag",
+    "oel_tagging.view_objecttag_taxonomy",
+    "oel_tagging.change_objecttag_taxonomy",
+    "oel_tagging.can_tag_object",
+)
+CHANGING_TAXONOMY = (
+    "oel_tagging.change_taxonomy",
+    "oel_tagging.delete_taxonomy",
+    "oel_tagging.update_orgs",
+    "oel_tagging.add_tag",
+    "oel_tagging.change_tag",
+    "oel_tagging.delete_tag",
+)
+
+
+def _model(label: str) -> Any:
+    return apps.get_model(label)
+
+
+# Rights on courses and old libraries
+
+
+def _permissions() -> list[Target]:
+    parameters = ("user", "course_key", "org", "service_variant")
+    return [Target(import_module(AUTH), "get_user_permissions", parameters, make_user_permissions)]
+
+
+def make_user_permissions(original: Any) -> Any:
+    def get_user_permissions(user: Any, course_key: Any, org: Any = None, service_variant: Any = None) -> Any:
+        sight = sight_of(user)
+        if sight is not None and not (sight.sees_key(course_key) if org is None else sight.sees(org)):
+            return 0
+        return original(user, course_key, org=org, service_variant=service_variant)
+
+    return get_user_permissions
+
+
+# Courses
+
+
+def _courses() -> list[Target]:
+    owner = _model("course_overviews.CourseOverview")
+    parameters = ("cls", "orgs", "filter_", "active_only", "course_keys")
+    return [Target(owner, "get_all_courses", parameters, make_all_courses, is_classmethod=True)]
+
+
+def make_all_courses(original: Any) -> Any:
+    def get_all_courses(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        rows = original(cls, *args, **kwargs)
+        sight = sight_of_request()
+        return rows if sight is None else sight.courses(rows)
+
+    return get_all_courses
+
+
+# Libraries with a team
+
+
+def _libraries() -> list[Target]:
+    import_module(LIBRARY_PERMISSIONS)
+    perms = import_module("bridgekeeper").perms
+    return [Entry(perms, name, ("Rule",), make_library_rule) for name in LIBRARY_RULES]
+
+
+def make_library_rule(original: Any) -> Any:
+    """Return the host's rule, for libraries in sight only."""
+    rules: Any = import_module("bridgekeeper.rules")
+
+    class InSight(rules.Rule):  # type: ignore[misc]
+        def query(self, user: Any) -> Any:
+            sight = sight_of(user)
+            if sight is None:
+                return rules.UNIVERSAL
+            return sight.of_organizations("org__") | sight.with_grant()
+
+        def check(self, user: Any, instance: Any = None) -> bool:
+            sight = sight_of(user)
+            if sight is None or instance is None or sight.sees(instance.org.short_name):
+                return True
+            return str(instance.library_key) in sight.granted_libraries
+
+    return original & InSight()
+
+
+# Taxonomies and their tags
+
+
+def _taxonomies() -> list[Target]:
+    import_module(f"{TAGGING}.rules")
+    registry = import_module("rules.permissions").permissions
+    filters = import_module(f"{TAGGING}.rest_api.v1.filters")
+    parameters = ("self", "request", "queryset", "_")
+    return [
+        *(Entry(registry, name, ("Predicate",), make_seeing_rule) for name in SEEING_TAXONOMY),
+        *(Entry(registry, name, ("Predicate",), make_changing_rule) for name in CHANGING_TAXONOMY),
+        Target(filters.UserOrgFilterBackend, "filter_queryset", parameters, _filter_at("pk")),
+        Target(filters.ObjectTagTaxonomyOrgFilterBackend, "filter_queryset", parameters, _filter_at("taxonomy_id")),
+        Target(
+            import_module(f"{TAGGING}.api"),
+            "set_taxonomy_orgs",
+            ("taxonomy", "all_orgs", "orgs", "relationship"),
+            make_set_taxonomy_orgs,
+        ),
+    ]
+
+
+def make_seeing_rule(original: Any) -> Any:
+    """Return the host's rule, for taxonomies in sight only."""
+    return original & _predicate(_sees_taxonomy)
+
+
+def make_changing_rule(original: Any) -> Any:
+    """Return the host's rule, for taxonomies only that are nobody else's as well."""
+    return original & _predicate(_owns_taxonomy)
+
+
+def _predicate(decide: Callable[[Sight, list[str | None]], bool]) -> Any:
+    def in_sight(user: Any, item: Any = None) -> bool:
+        taxonomy = getattr(item, "taxonomy", None) or item
+        sight = sight_of(user) if getattr(taxonomy, "pk", None) is not None else None
+        return sight is None or decide(sight, _organizations_of(sight, taxonomy))
+
+    return import_module("rules").predicate(in_sight)
+
+
+def _organizations_of(sight: Sight, taxonomy: Any) -> list[str | None]:
+    """Return the short names of the organizations a taxonomy is for, None among them where it is for all."""
+    return [sight.names_by_id.get(row.org_id, "") if row.org_id else None for row in taxonomy.taxonomyorg_set.all()]
+
+
+def _sees_taxonomy(sight: Sight, organizations: list[str | None]) -> bool:
+    if not organizations:
+        return not sight.is_of_tenants
+    return any(name is None or sight.sees(name) for name in organizations)
+
+
+def _owns_taxonomy(sight: Sight, organizations: list[str | None]) -> bool:
+    if not organizations:
+        return not sight.is_of_tenants
+    return all(sight.sees(name) if name is not None else not sight.is_of_tenants for name in organizations)
+
+
+def _filter_at(taxonomy: str) -> Callable[[Any], Any]:
+    def make(original: Any) -> Any:
+        def filter_queryset(self: Any, request: Any, queryset: Any, _: Any) -> Any:
+            rows = original(self, request, queryset, _)
+            sight = sight_of(request.user)
+            if sight is None:
+                return rows
+            links = _model("content_tagging.TaxonomyOrg").objects.filter(taxonomy=OuterRef(taxonomy))
+            seen = Q(Exists(links.filter(Q(org=None) | sight.of_organizations("org__"))))
+            return rows.filter(seen if sight.is_of_tenants else seen | ~Q(Exists(links)))
+
+        return filter_queryset
+
+    return make
+
+
+def make_set_taxonomy_orgs(original: Any) -> Any:
+    def set_taxonomy_orgs(taxonomy: Any, all_orgs: bool = False, orgs: Any = None, **kwargs: Any) -> Any:
+        sight = sight_of_request()
+        if sight is not None and sight.is_of_tenants:
+            if all_orgs:
+                raise PermissionDenied("A taxonomy for the organizations of all tenants is the platform's to make.")
+            # One of nobody would be the platform's, and out of its maker's sight.
+            orgs = [org for org in orgs or () if sight.sees(org.short_name)] or list(sight.organizations())
+        return original(taxonomy, all_orgs=all_orgs, orgs=orgs, **kwargs)
+
+    return set_taxonomy_orgs
+
+
+# The token with which a browser asks the search engine
+
+
+def _search() -> list[Target]:
+    return [Target(import_module(SEARCH), "_get_meili_access_filter", ("request",), make_access_filter)]
+
+
+def make_access_filter(original: Any) -> Any:
+    def _get_meili_access_filter(request: Any) -> dict[str, Any]:
+        sight = sight_of(request.user)
+        if sight is None:
+            return original(request)  # type: ignore[no-any-return]
+        search: Any = import_module(SEARCH)
+        names = sorted(sight.scope)[: search.MAX_ORGS_IN_FILTER]
+        if not request.user.is_staff:
+            given = set(search._get_user_orgs(request))
+            names = [name for name in names if name in given]
+        found = search.get_access_ids_for_request(request, omit_orgs=names)
+        seen = _seen_ids(sight, found)
+        ids = [one for one in found if one in seen][: search.MAX_ACCESS_IDS_IN_FILTER]
+        return {"filter": f"org IN {names} OR access_id IN {ids}"}
+
+    return _get_meili_access_filter
+
+
+def _seen_ids(sight: Sight, ids: Iterable[int]) -> set[int]:
+    rows = _model("search.SearchAccess").objects.filter(id__in=list(ids)).values_list("id", "context_key")
+    return {pk for pk, key in rows if sight.sees_key(key) or str(key) in sight.granted_libraries}
+
+
+# Organizations
+
+
+def _organizations() -> list[Target]:
+    views = import_module(COURSE_VIEWS)
+    api = import_module(ORGANIZATIONS)
+    return [
+        Target(api, "get_organizations", (), make_get_organizations),
+        Target(api, "ensure_organization", ("organization_short_name",), make_ensure_organization),
+        Target(views, "get_allowed_organizations", ("user",), make_allowed_organizations),
+        Target(views, "get_allowed_organizations_for_libraries", ("user",), make_allowed_organizations),
+        Target(views, "user_can_create_organizations", ("user",), make_can_create_organizations),
+    ]
+
+
+def make_get_organizations(original: Any) -> Any:
+    def get_organizations() -> Any:
+        found = original()
+        sight = sight_of_request()
+        return found if sight is None else [one for one in found if sight.sees(one["short_name"])]
+
+    return get_organizations
+
+
+def make_ensure_organization(original: Any) -> Any:
+    def ensure_organization(organization_short_name: str) -> Any:
+        sight = sight_of_request()
+        # To people of tenants an organization that is to be made is out of sight, too: it would be nobody's.
+        if sight is not None and not sight.sees(organization_short_name):
+            exceptions = import_module("organizations.exceptions")
+            raise exceptions.InvalidOrganizationException(f"There is no organization {organization_short_name!r}.")
+        return original(organization_short_name)
+
+    return ensure_organization
+
+
+def make_allowed_organizations(original: Any) -> Any:
+    def get_allowed_organizations(user: Any) -> Any:
+        sight = sight_of(user)
+        if sight is None or not sight.is_of_tenants:
+            return original(user) if sight is None else [name for name in original(user) if sight.sees(name)]
+        if user.is_staff:
+            return sorted(sight.scope)
+        found = original(user)
+        if isinstance(found, QuerySet):  # Which the host may never read.
+            return found.filter(short_name__in=sorted(sight.scope))
+        # Where anybody may create, the host names no organization: any would do.
+        everywhere = not found and not feature("ENABLE_CREATOR_GROUP", False)
+        return sorted(sight.scope) if everywhere else [name for name in found if sight.sees(name)]
+
+    return get_allowed_organizations
+
+
+def make_can_create_organizations(original: Any) -> Any:
+    def user_can_create_organizations(user: Any) -> bool:
+        sight = sight_of(user)
+        return (sight is None or not sight.is_of_tenants) and bool(original(user))
+
+    return user_can_create_organizations
+
+
+# Creating
+
+
+def _creating() -> list[Target]:
+    return [
+        Target(import_module(AUTH), "is_content_creator", ("user", "org"), make_may_create),
+        Target(import_module(LIBRARY_VIEWS), "user_can_create_library", ("user", "org"), make_may_create),
+    ]
+
+
+def make_may_create(original: Any) -> Any:
+    """Return the host's check, for organizations in sight, and only for those that the host's record of a course
+    creator names, where it names some."""
+
+    def may_create(user: Any, org: Any) -> bool:
+        sight = sight_of(user)
+        if sight is not None and not (sight.sees(org) and (user.is_staff or _is_named_creator(sight, org))):
+            return False
+        return bool(original(user, org))
+
+    return may_create
+
+
+def _is_named_creator(sight: Sight, organization: str) -> bool:
+    row = _model("course_creators.CourseCreator").objects.filter(user_id=sight.user.pk).first()
+    if row is None or row.state != row.GRANTED or row.all_organizations:
+        return True
+    return row.organizations.filter(short_name__iexact=organization).exists() or sight.has_role_in(organization)
+
+
+# Links between libraries and courses
+
+
+def _links() -> list[Target]:
+    return [
+        Target(
+            _model(f"contentstore.{name}"),
+            "filter_links",
+            ("cls", "link_filter"),
+            make_links,
+            is_classmethod=True,
+        )
+        for name in ("ComponentLink", "ContainerLink")
+    ]
+
+
+def make_links(original: Any) -> Any:
+    def filter_links(cls: Any, **link_filter: Any) -> Any:
+        rows = original(cls, **link_filter)
+        sight = sight_of_request()
+        return rows if sight is None else _links_in_sight(sight, cls, rows)
+
+    return filter_links
+
+
+def _links_in_sight(sight: Sight, cls: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the links of which both ends are in sight."""
+    everywhere = cls.objects.order_by()
+    courses = everywhere.values_list("downstream_context_key", flat=True).distinct()
+    libraries = everywhere.values_list("upstream_context_key", flat=True).distinct()
+    return rows.filter(
+        downstream_context_key__in=[key for key in courses if sight.sees_key(key)],
+        upstream_context_key__in=[key for key in libraries if _sees_library(sight, str(key))],
+    )
+
+
+def _sees_library(sight: Sight, key: str) -> bool:
+    return sight.sees(key.split(":")[1]) or key in sight.granted_libraries
+
+
+# People, for teams
+
+
+def _people() -> list[Target]:
+    return [Entry(vars(import_module(name)), "User", ("ModelBase",), make_people) for name in (TEAM_VIEWS, LIBRARY_API)]
+
+
+def make_people(original: Any) -> Any:
+    return People(original)
+
+
+class People:
+    """The host's User for look-ups: has only the people whom the one who asks may find."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    @property
+    def objects(self) -> QuerySet[Any]:
+        """The accounts that are found."""
+        rows: QuerySet[Any] = self._model._default_manager.all()
+        sight = sight_of_request()
+        return rows if sight is None else rows.filter(sight.people())
+
+    @property
+    def _default_manager(self) -> QuerySet[Any]:
+        return self.objects
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+
+# What was copied
+
+
+def _clipboard() -> list[Target]:
+    module = import_module(CLIPBOARD)
+    return [
+        Target(module, "get_user_clipboard", ("user_id", "only_ready"), make_clipboard),
+        Target(module, "get_user_clipboard_json", ("user_id", "request"), make_clipboard_json),
+    ]
+
+
+def make_clipboard(original: Any) -> Any:
+    def get_user_clipboard(user_id: int, only_ready: bool = True) -> Any:
+        found = original(user_id, only_ready=only_ready)
+        return found if found is None or _may_paste(found.source_usage_key) else None
+
+    return get_user_clipboard
+
+
+def make_clipboard_json(original: Any) -> Any:
+    def get_user_clipboard_json(user_id: int, request: Any = None) -> Any:
+        found = original(user_id, request=request)
+        source = found.get("source_usage_key")
+        if not source or _may_paste(source):
+            return found
+        return {"content": None, "source_usage_key": "", "source_context_title": "", "source_edit_url": ""}
+
+    return get_user_clipboard_json
+
+
+def _may_paste(source: Any) -> bool:
+    from ccx_tenancy.hosts.openedx.roles import context_of
+
+    sight = sight_of_request()
+    if sight is None:
+        return True
+    context = context_of(str(source))
+    return context is not None and (sight.sees_key(context) or str(context) in sight.granted_libraries)
+
+
+PATCHES: Mapping[str, Patch] = MappingProxyType(
+    {
+        name: Patch(targets, why, without, surface="studio")
+        for name, (targets, why, without) in {
+            "studio_permissions": (
+                _permissions,
+                "Global staff and holders of an organization's role have rights on every course of every tenant.",
+                "Without it lists of old libraries, reruns in progress and course runs show all tenants' to staff.",
+            ),
+            "studio_courses": (
+                _courses,
+                "Studio's lists of courses are read by this method, for global staff all of them.",
+                "Without it global staff see the courses of all tenants in Studio's lists.",
+            ),
+            "studio_libraries": (
+                _libraries,
+                "Global staff, and for public ones course creators, may see every library; assets of libraries are"
+                " found by an id that names no organization.",
+                "Without it staff and course creators see the libraries of all tenants.",
+            ),
+            "studio_taxonomies": (
+                _taxonomies,
+                "Taxonomies are found by number. Global staff see and change all of them, anybody sees their tags.",
+                "Without it taxonomies and their tags are seen across tenants, and staff change them.",
+            ),
+            "studio_search": (
+                _search,
+                "The browser asks the search engine itself, with a token; that of global staff opens everything.",
+                "Without it global staff search in the content of all tenants.",
+            ),
+            "studio_organizations": (
+                _organizations,
+                "Everybody is offered the names of all organizations, and a new name makes a new organization.",
+                "Without it the names of all tenants are shown, and a library's creator makes organizations.",
+            ),
+            "studio_creating": (
+                _creating,
+                "Whoever may create in one organization, or is global staff, may in all of them.",
+                "Without it only the gate stands between a creator and another tenant's organization.",
+            ),
+            "studio_links": (
+                _links,
+                "The lists of blocks that are linked to libraries show everybody those of all courses.",
+                "Without it links are listed across tenants, with the titles of libraries.",
+            ),
+            "studio_people": (
+                _people,
+                "Who adds somebody to a team finds every account of the platform by its address.",
+                "Without it people of other tenants are found, and can be put into teams.",
+            ),
+            "studio_clipboard": (
+                _clipboard,
+                "What was copied stays for days, also when its source is out of sight by then.",
+                "Without it what somebody copied as an author is still pasted after leaving the tenant.",
+            ),
+        }.items()
+    }
+)

@@ -1,0 +1,128 @@
+"""What a patch of the host replaces: a function or method, or an entry of one of its registries."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_ORIGINAL = "_ccx_tenancy_original"
+_NOTHING = "nothing of that name"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A function to replace: ``name`` in ``owner``, the ``parameters`` it must have, and what ``make`` puts in its
+    place, given the original."""
+
+    owner: Any
+    name: str
+    parameters: tuple[str, ...]
+    make: Callable[[Any], Any]
+    is_classmethod: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.owner.__module__ + '.' if inspect.isclass(self.owner) else ''}{self.owner.__name__}.{self.name}"
+
+    @property
+    def expected(self) -> str:
+        """The parameters, as :meth:`found` says them."""
+        return f"({', '.join(self.parameters)})"
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether ours stands there."""
+        return hasattr(self._function(inspect.getattr_static(self.owner, self.name)), _ORIGINAL)
+
+    def found(self) -> str:
+        """Return what stands there: its parameters, or what is wrong."""
+        try:
+            found = inspect.getattr_static(self.owner, self.name)
+        except AttributeError:
+            return _NOTHING
+        if isinstance(found, classmethod) != self.is_classmethod:
+            return "a method of another kind"
+        return f"({', '.join(inspect.signature(self._function(found)).parameters)})"
+
+    def install(self) -> None:
+        """Put ours there, and wherever else the host has imported the original by its name. Once."""
+        original = inspect.getattr_static(self.owner, self.name)
+        function = self._function(original)
+        if hasattr(function, _ORIGINAL):
+            return
+        made: Any = functools.wraps(function)(self.make(function))
+        setattr(made, _ORIGINAL, original)
+        self._put(original, classmethod(made) if self.is_classmethod else made)
+
+    def remove(self) -> None:
+        """Put the original back."""
+        found = inspect.getattr_static(self.owner, self.name, None)
+        original = getattr(self._function(found), _ORIGINAL, None)
+        if original is not None:
+            self._put(found, original)
+
+    def _put(self, old: Any, new: Any) -> None:
+        setattr(self.owner, self.name, new)
+        if inspect.ismodule(self.owner):
+            for module in list(sys.modules.values()):
+                if getattr(module, "__dict__", {}).get(self.name) is old:
+                    setattr(module, self.name, new)
+
+    def _function(self, found: Any) -> Any:
+        return found.__func__ if isinstance(found, classmethod) else found
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Target):
+    """An entry of a dict, such as a registry of rules, or a class that a module has imported: ``owner`` is the dict,
+    ``name`` the key, and ``parameters`` name the class of which the entry must be."""
+
+    def __str__(self) -> str:
+        module = self.owner.get("__name__")
+        return f"{module}.{self.name}" if module else f"{type(self.owner).__name__}[{self.name!r}]"
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether ours stands there."""
+        return hasattr(self.owner.get(self.name), _ORIGINAL)
+
+    def found(self) -> str:
+        """Return the class of the entry that the target names, or the one it has."""
+        entry = self.owner.get(self.name)
+        if entry is None:
+            return _NOTHING
+        names = [cls.__name__ for cls in type(entry).__mro__]
+        return self.expected if set(self.parameters) <= set(names) else f"({names[0]})"
+
+    def install(self) -> None:
+        """Put ours there. Once."""
+        original = self.owner[self.name]
+        if not hasattr(original, _ORIGINAL):
+            made = self.make(original)
+            setattr(made, _ORIGINAL, original)
+            # Such a registry may refuse to name a rule twice.
+            dict.__setitem__(self.owner, self.name, made)
+
+    def remove(self) -> None:
+        """Put the original back."""
+        original = getattr(self.owner.get(self.name), _ORIGINAL, None)
+        if original is not None:
+            dict.__setitem__(self.owner, self.name, original)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What is replaced together, why, and what it is like ``without``. ``surface`` names the one service in which it is
+    installed, where it is not for both."""
+
+    targets: Callable[[], list[Target]]
+    why: str
+    without: str
+    surface: str | None = None
+
+    def is_for(self, surface: str) -> bool:
+        """Whether the patch is installed in a service of that surface."""
+        return self.surface in (None, surface)

@@ -1,0 +1,354 @@
+"""Studio's choke points, on stand-ins of what they replace. Their parameters are checked against a real host there."""
+
+from types import ModuleType, SimpleNamespace
+
+import crum
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import ImproperlyConfigured
+from opaque_keys.edx.keys import CourseKey
+from organizations.models import Organization
+
+from ccx_tenancy import api
+from ccx_tenancy.context import Scope, push, remove
+from ccx_tenancy.hosts.openedx import patches, sight, studio
+from ccx_tenancy.hosts.openedx.features import feature
+from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target
+from ccx_tenancy.tenants.index import index
+from tests.hosts.openedx.standin.student.models import CourseAccessRole
+
+pytestmark = pytest.mark.django_db
+
+ALL = 15
+
+
+@pytest.fixture(autouse=True)
+def host(settings, monkeypatch):
+    settings.CCX_TENANCY = {"HOST": "ccx_tenancy.hosts.openedx.OpenEdxHost", "SURFACE": "studio"}
+    # The host keeps the roles of a user for a request; here they are read each time.
+    monkeypatch.setattr(sight.roles, "known_roles", lambda user: list(CourseAccessRole.objects.filter(user_id=user.pk)))
+
+
+@pytest.fixture
+def tenants(db):
+    for key, name in (("acme", "Acme"), ("globex", "Globex")):
+        api.create_tenant(key, name=name, domain=f"{key}.localhost", organizations=[name])
+    Organization.objects.create(short_name="Platform", name="Platform")
+
+
+@pytest.fixture
+def author(tenants):
+    user = User.objects.create_user("author", "author@acme.example", "edx")
+    api.add_member(user, "Acme", "author")
+    return user
+
+
+@pytest.fixture
+def staff(tenants):
+    user = User.objects.create_user("staff", "staff@acme.example", "edx", is_staff=True)
+    api.add_member(user, "Acme", "author")
+    return user
+
+
+@pytest.fixture
+def operator(tenants):
+    return User.objects.create_superuser("super", "super@example.com", "edx")
+
+
+@pytest.fixture
+def asked_by(rf):
+    """Make a request of that user the current one."""
+
+    def ask(user):
+        request = rf.get("/")
+        request.user = user
+        crum.set_current_request(request)
+        return request
+
+    yield ask
+    crum.set_current_request(None)
+
+
+def key(org):
+    return CourseKey.from_string(f"course-v1:{org}+X+2026")
+
+
+# Rights
+
+
+def rights(user, course_key=None, org=None):
+    """What the host gives everybody whom it knows: all."""
+    return studio.make_user_permissions(lambda user, course_key, org=None, service_variant=None: ALL)(
+        user, course_key, org
+    )
+
+
+@pytest.mark.parametrize("who", ["author", "staff"])
+def test_rights_end_at_the_tenants_border(who, request):
+    user = request.getfixturevalue(who)
+    assert rights(user, key("Acme")) == rights(user, key("acme")) == rights(user, None, "Acme") == ALL
+    assert rights(user, key("Globex")) == rights(user, None, "Globex") == rights(user, key("Platform")) == 0
+    assert rights(user, key("Unheard-of")) == 0
+
+
+def test_an_operator_has_the_rights_that_the_host_gives(operator):
+    assert rights(operator, key("Globex")) == ALL
+
+
+def test_a_role_in_a_course_team_counts_beyond_the_border_and_an_organizations_role_does_not(author):
+    CourseAccessRole.objects.create(user=author, org="Globex", course_id=key("Globex"), role="staff")
+    CourseAccessRole.objects.create(user=author, org="Globex", course_id=None, role="instructor")
+    assert rights(author, key("Globex")) == ALL
+    assert rights(author, CourseKey.from_string("course-v1:Globex+Other+2026")) == 0
+    api.suspend_tenant("globex")
+    assert rights(author, key("Globex")) == 0
+
+
+def test_an_organizations_role_counts_where_no_tenant_owns_the_organization(author):
+    CourseAccessRole.objects.create(user=author, org="Platform", course_id=None, role="staff")
+    assert rights(author, key("Platform")) == ALL
+
+
+def test_people_of_no_tenant_are_the_hosts_business_but_for_the_tenants_things(tenants):
+    user = User.objects.create_user("nobody", "nobody@example.com", "edx", is_staff=True)
+    assert rights(user, key("Platform")) == rights(user, key("Unheard-of")) == ALL
+    assert rights(user, key("Acme")) == rights(AnonymousUser(), key("Acme")) == 0
+
+
+def test_without_a_tenant_nothing_is_asked(django_user_model, django_assert_num_queries):
+    user = django_user_model.objects.create_user("staff", is_staff=True)
+    rights(user, key("Acme"))
+    with django_assert_num_queries(0):
+        assert rights(user, key("Acme")) == ALL
+
+
+def test_what_somebody_sees_is_found_out_once_a_request(author, asked_by):
+    asked_by(author)
+    assert sight.sight_of(author) is sight.sight_of(author)
+    with api.tenant_context("globex"):
+        assert not sight.sight_of(author).sees("Acme")
+    assert sight.sight_of(author).sees("Acme")
+
+
+def test_who_picked_a_tenant_sees_that_one_an_operator_too(author, operator):
+    api.add_member(author, "Globex", "author")
+    for user in (author, operator):
+        assert rights(user, key("Acme")) == rights(user, key("Globex")) == ALL
+        scope = Scope(None, None)
+        scope.pick = str(user.pk), index().tenants["globex"]
+        push(scope)
+        try:
+            assert (rights(user, key("Acme")), rights(user, key("Globex"))) == (0, ALL)
+        finally:
+            remove(scope)
+
+
+# Organizations
+
+
+def offered(user, original=()):
+    return studio.make_allowed_organizations(lambda user: list(original))(user)
+
+
+def test_only_organizations_in_sight_are_offered(author, staff, operator, settings):
+    settings.FEATURES = {"ENABLE_CREATOR_GROUP": True}
+    everything = ["Acme", "Globex", "Platform"]
+    assert offered(author, everything) == ["Acme"]
+    assert offered(author) == []
+    assert offered(staff) == ["Acme"]
+    assert offered(operator, everything) == everything
+    settings.FEATURES = {}
+    assert offered(author) == ["Acme"]
+
+
+def test_a_query_of_organizations_stays_one(author):
+    found = studio.make_allowed_organizations(lambda user: Organization.objects.values_list("short_name", flat=True))(
+        author
+    )
+    assert list(found) == ["Acme"]
+
+
+def test_the_list_of_organizations_is_cut_to_the_request(author, operator, asked_by):
+    listed = studio.make_get_organizations(lambda: [{"short_name": name} for name in ("Acme", "Globex")])
+    assert len(listed()) == 2
+    asked_by(author)
+    assert listed() == [{"short_name": "Acme"}]
+    asked_by(operator)
+    assert len(listed()) == 2
+
+
+def test_no_organization_comes_into_being_out_of_sight(author, operator, asked_by):
+    from organizations.exceptions import InvalidOrganizationException
+
+    ensure = studio.make_ensure_organization(lambda organization_short_name: organization_short_name)
+    asked_by(author)
+    assert ensure("Acme") == "Acme"
+    for name in ("Globex", "Platform", "Brandnew"):
+        with pytest.raises(InvalidOrganizationException, match=name):
+            ensure(name)
+    assert studio.make_can_create_organizations(lambda user: True)(author) is False
+    asked_by(operator)
+    assert ensure("Brandnew") == "Brandnew"
+    assert studio.make_can_create_organizations(lambda user: True)(operator) is True
+
+
+# Taxonomies, links, people
+
+
+class Predicate:
+    def __init__(self, function):
+        self.function = function
+
+    def __and__(self, other):
+        return Predicate(lambda *args: self.function(*args) and other.function(*args))
+
+    def __call__(self, *args):
+        return self.function(*args)
+
+
+@pytest.fixture
+def predicates(monkeypatch):
+    rules = ModuleType("rules")
+    rules.predicate = Predicate
+    monkeypatch.setitem(__import__("sys").modules, "rules", rules)
+    return Predicate(lambda user, item=None: True)
+
+
+def taxonomy(*names):
+    rows = [SimpleNamespace(org_id=Organization.objects.get(short_name=name).pk if name else None) for name in names]
+    return SimpleNamespace(pk=1, taxonomyorg_set=SimpleNamespace(all=lambda: rows))
+
+
+def test_a_taxonomy_is_seen_where_it_is_for_an_organization_in_sight_or_for_all(predicates, author, operator):
+    sees = studio.make_seeing_rule(predicates)
+    assert [sees(author, taxonomy(*names)) for names in (["Acme"], [None], ["Acme", "Globex"])] == [True] * 3
+    assert [sees(author, taxonomy(*names)) for names in (["Globex"], [])] == [False] * 2
+    assert sees(author, None)
+    assert sees(author, SimpleNamespace(taxonomy=taxonomy("Acme")))
+    assert not sees(author, SimpleNamespace(taxonomy=taxonomy("Globex")))
+    assert sees(operator, taxonomy("Globex"))
+
+
+def test_a_taxonomy_is_changed_only_where_it_is_nobody_elses_as_well(predicates, author, tenants):
+    changes = studio.make_changing_rule(predicates)
+    assert changes(author, taxonomy("Acme"))
+    assert [changes(author, taxonomy(*names)) for names in (["Globex"], [None], ["Acme", "Globex"], [])] == [False] * 4
+    nobody = User.objects.create_user("nobody", is_staff=True)
+    assert changes(nobody, taxonomy()) and changes(nobody, taxonomy(None)) and changes(nobody, taxonomy("Platform"))
+
+
+def test_a_new_taxonomy_is_the_tenants_of_whoever_makes_it(author, operator, asked_by):
+    from django.core.exceptions import PermissionDenied
+
+    given = []
+    make = studio.make_set_taxonomy_orgs(lambda taxonomy, all_orgs, orgs: given.append((all_orgs, orgs)))
+    asked_by(operator)
+    make("t", orgs=None)
+    make("t", all_orgs=True)
+    assert given == [(False, None), (True, None)]
+    asked_by(author)
+    make("t", orgs=[])
+    assert [org.short_name for org in given[-1][1]] == ["Acme"]
+    make("t", orgs=list(Organization.objects.filter(short_name__in=["Acme", "Globex"])))
+    assert [org.short_name for org in given[-1][1]] == ["Acme"]
+    with pytest.raises(PermissionDenied):
+        make("t", all_orgs=True)
+
+
+def test_people_are_found_within_the_tenant(author, staff, operator, asked_by):
+    stranger = User.objects.create_user("stranger", "stranger@globex.example")
+    api.add_member(stranger, "Globex", "owner")
+    learner = User.objects.create_user("learner", "learner@acme.example")
+    api.add_member(learner, "Acme", "learner")
+    helper = User.objects.create_user("helper", "helper@example.com")
+    people = studio.make_people(User)
+    assert people.objects.count() == User.objects.count()
+    asked_by(author)
+    assert set(people.objects.all()) == {author, staff, learner}
+    CourseAccessRole.objects.create(user=helper, org="Acme", course_id=key("Acme"), role="staff")
+    assert people._default_manager.get(email="helper@example.com") == helper
+    with pytest.raises(people.DoesNotExist):
+        people.objects.get(email="stranger@globex.example")
+    asked_by(operator)
+    assert people.objects.get(email="stranger@globex.example") == stranger
+
+
+def test_what_was_copied_out_of_sight_is_not_pasted(author, asked_by):
+    usage = "block-v1:{}+X+2026+type@html+block@h"
+    copied = studio.make_clipboard(lambda user_id, only_ready: SimpleNamespace(source_usage_key=usage.format(user_id)))
+    said = studio.make_clipboard_json(lambda user_id, request: {"source_usage_key": usage.format(user_id)})
+    asked_by(author)
+    assert copied("Acme") is not None and said("Acme")["source_usage_key"]
+    assert copied("Globex") is None and said("Globex") == {
+        "content": None,
+        "source_usage_key": "",
+        "source_context_title": "",
+        "source_edit_url": "",
+    }
+    assert studio.make_clipboard(lambda user_id, only_ready: None)("Acme") is None
+
+
+# Flags and targets
+
+
+def test_a_flag_is_read_in_both_forms_and_the_flat_setting_wins(settings):
+    settings.FEATURES = {"ONLY_IN_DICT": 1, "IN_BOTH": 2}
+    settings.IN_BOTH = 3
+    assert (feature("ONLY_IN_DICT"), feature("IN_BOTH"), feature("NOWHERE", 4)) == (1, 3, 4)
+    assert feature("ANY", 5, of=SimpleNamespace()) == 5
+
+
+def test_a_function_is_replaced_wherever_it_was_imported_by_name(monkeypatch):
+    import sys
+
+    def original(a):
+        return "host"
+
+    homes = [ModuleType(f"standin_{number}") for number in range(2)]
+    for home in homes:
+        home.function = original
+        monkeypatch.setitem(sys.modules, home.__name__, home)
+    target = Target(homes[0], "function", ("a",), lambda found: lambda a: "ours, not " + found(a))
+    assert target.found() == target.expected == "(a)"
+    target.install()
+    target.install()
+    assert [home.function(1) for home in homes] == ["ours, not host"] * 2
+    assert target.is_installed
+    target.remove()
+    assert [home.function for home in homes] == [original] * 2
+
+
+def test_an_entry_of_a_registry_is_replaced_also_where_the_registry_names_a_rule_once():
+    class Registry(dict):
+        def __setitem__(self, name, value):
+            raise ValueError
+
+    class Rule:
+        pass
+
+    rule, ours = Rule(), Rule()
+    registry = Registry(name=rule)
+    target = Entry(registry, "name", ("Rule",), lambda found: ours)
+    assert target.found() == target.expected
+    assert Entry(registry, "name", ("Other",), None).found() == "(Rule)"
+    assert Entry(registry, "absent", ("Rule",), None).found() == "nothing of that name"
+    target.install()
+    target.install()
+    assert registry["name"] is ours and target.is_installed
+    target.remove()
+    assert registry["name"] is rule
+
+
+def test_a_patch_of_the_other_service_is_left_alone(settings):
+    def never():
+        raise AssertionError("Nobody asks for its targets.")
+
+    patches.install({"theirs": Patch(never, "why", "without", surface="lms")})
+
+
+def test_a_module_that_is_not_there_is_named_with_the_way_on():
+    def missing():
+        raise ModuleNotFoundError("No module named 'cms.views'")
+
+    with pytest.raises(ImproperlyConfigured, match=r"'gone'.*No module named 'cms.views'.*HOST_PATCHES_OFF.*Then"):
+        patches.install({"gone": Patch(missing, "why", "Then it is slow.")})
