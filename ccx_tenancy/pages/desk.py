@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 from organizations.models import Organization
 
 from ccx_tenancy.context import TenantContext, current_tenant
@@ -86,11 +87,15 @@ def desk_of(request: HttpRequest, permission: str) -> Desk | None:
     return Desk(tenant, request.user, organizations)
 
 
-def page(permission: str) -> Callable[[View], View]:
-    """Make a view of ``(request, desk, ...)`` a page for those with a permission; others sign in, or get 403."""
+def page(permission: str, *methods: str) -> Callable[[View], View]:
+    """Make a view of ``(request, desk, ...)`` a page for those with a permission; others sign in, or get 403.
+
+    It is to be read, unless ``methods`` say what else it takes; every other method is answered 405.
+    """
 
     def decorate(view: View) -> View:
         @guarded()
+        @require_http_methods(list(methods) or ["GET", "HEAD"])
         @never_cache
         @wraps(view)
         def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

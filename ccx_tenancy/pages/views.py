@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from ccx_tenancy.audit import api as audit
 from ccx_tenancy.errors import TenancyError
@@ -34,6 +33,7 @@ from ccx_tenancy.site_config.schema import KnownKey, known_keys
 
 PAGE_SIZE = 50
 HISTORY_LENGTH = 50
+_FORM = ("GET", "HEAD", "POST")
 
 
 def _render(request: HttpRequest, desk: Desk, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
@@ -87,8 +87,7 @@ def members(request: HttpRequest, desk: Desk) -> HttpResponseBase:
     return _render(request, desk, "members", context)
 
 
-@require_POST
-@page(MANAGE_MEMBERS)
+@page(MANAGE_MEMBERS, "POST")
 def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponseBase:
     """Change a member's role (``role``), or suspend, resume or remove the member (``do``)."""
     row = (
@@ -128,7 +127,7 @@ def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponseBase:
 # Invitations
 
 
-@page(MANAGE_INVITATIONS)
+@page(MANAGE_INVITATIONS, *_FORM)
 def invitations(request: HttpRequest, desk: Desk) -> HttpResponseBase:
     """List the invitations, newest first, and invite."""
     form = InviteForm(desk.organizations, desk.roles, request.POST or None)
@@ -145,8 +144,7 @@ def invitations(request: HttpRequest, desk: Desk) -> HttpResponseBase:
     return _render(request, desk, "invitations", {"rows": _paged(request, rows), "form": form})
 
 
-@require_POST
-@page(MANAGE_INVITATIONS)
+@page(MANAGE_INVITATIONS, "POST")
 def invitation(request: HttpRequest, desk: Desk, pk: int) -> HttpResponseBase:
     """Send an invitation again, or revoke it (``do``)."""
     row = membership.OrganizationInvitation.objects.filter(pk=pk, organization__in=desk.organizations).first()
@@ -186,7 +184,7 @@ def configuration(request: HttpRequest, desk: Desk) -> HttpResponseBase:
     return _render(request, desk, "configuration", {"groups": sorted(groups.items()), "stored": stored})
 
 
-@page(EDIT_CONFIGURATION)
+@page(EDIT_CONFIGURATION, *_FORM)
 def value(request: HttpRequest, desk: Desk, name: str) -> HttpResponseBase:
     """Change one value. The revision seen goes along, so that nobody's change is overwritten unseen."""
     known = known_keys().get(name)

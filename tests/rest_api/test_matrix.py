@@ -11,6 +11,7 @@ from django.db import transaction
 from django.urls import URLPattern
 
 from ccx_tenancy import api
+from ccx_tenancy.membership import api as membership
 from ccx_tenancy.rest_api import keys as api_keys
 from ccx_tenancy.rest_api.v1 import urls
 from ccx_tenancy.site_config import api as site_config
@@ -101,7 +102,36 @@ def test_each_row_of_the_matrix_is_answered_as_it_says(world, row):
     assert dict(zip(ACTORS, found, strict=True)) == dict(zip(ACTORS, map(int, expected), strict=True))
 
 
-def ask(world, route, method, target, actor):
+@pytest.mark.django_db
+@pytest.mark.parametrize(("host", "target"), [("globex.example.com", "own"), ("acme.example.com", "foreign")])
+def test_on_a_tenants_host_nobody_reaches_what_is_another_tenants(world, host, target):
+    _, callers, _ = world
+    for caller in callers.values():
+        caller.client.defaults["HTTP_HOST"] = host
+    before = {name: _state(name) for name in ("acme", "globex")}
+    for (route, method), (address, body) in REQUESTS.items():
+        if "{" in address or "{" in json.dumps(body or "").replace('{"', "").replace("{}", ""):
+            for actor in ACTORS:
+                status = ask(world, route, method, target, actor, drafts=False).status_code
+                assert status in (401, 403, 404), (route, method, actor, status)
+    assert {name: _state(name) for name in ("acme", "globex")} == before
+
+
+def _state(key):
+    """Return what a tenant's people, invitations, domains, organizations and values are."""
+    tenant = api.get_tenant(key)
+    names = sorted(link.organization.short_name for link in tenant.tenant_organizations.all())
+    return (
+        tenant.name,
+        names,
+        sorted(tenant.domains.values_list("domain", "is_primary")),
+        [sorted(api.members_of(name).values_list("user_id", "role", "active")) for name in names],
+        [sorted(membership.invitations_of(name).values_list("pk", flat=True)) for name in names],
+        site_config.current_values(f"{key}.example.com"),
+    )
+
+
+def ask(world, route, method, target, actor, drafts=True):
     owned, callers, people = world
     address, body = REQUESTS[route, method]
     names = owned[target]
@@ -114,7 +144,7 @@ def ask(world, route, method, target, actor):
     if route.startswith("config") and target != "missing":
         site = Site.objects.get(domain=names["site"])
         headers["if_match"] = f'"{site_config.current_values(site).revision}"'
-        if route.startswith("config_draft") and actor != "anonymous":
+        if drafts and route.startswith("config_draft") and actor != "anonymous":
             draft = site_config.save_draft(site, {"PLATFORM_NAME": "Mine"}, actor=people[actor])
             headers["if_match"] = f'"{draft.base_revision}-{int(draft.modified.timestamp() * 1_000_000)}"'
     return callers[actor].ask(method, address.format(**names), body, **headers)

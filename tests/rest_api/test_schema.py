@@ -9,7 +9,8 @@ import hypothesis.errors
 import pytest
 import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import connection  # noqa: F401 - the condition of a skip names it
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import Client
 from schemathesis import GenerationMode, checks
 
@@ -35,10 +36,6 @@ def document(db):
     return Caller().get("schema/").json()
 
 
-def test_the_schema_is_valid_openapi(document):
-    pytest.importorskip("openapi_spec_validator").validate(document)
-
-
 def test_the_schema_has_every_operation_but_itself(document):
     found = {f"{method}_{route}" for route, method in REQUESTS if route != "schema"}
     assert {one["operationId"] for path in document["paths"].values() for one in path.values()} == found
@@ -61,17 +58,30 @@ def headers_of(kind, people, acme):
     return {"Cookie": f"sessionid={client.cookies['sessionid'].value}; csrftoken={token}", "X-CSRFToken": token}
 
 
+@pytest.fixture
+def application():
+    """The project as a WSGI application that leaves the connection of the test alone, as Django's test client does.
+
+    At the beginning and the end of a request Django closes a connection that is not as its settings say, and one
+    inside of a test's transaction never is.
+    """
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield WSGIHandler()
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "connection.vendor != 'sqlite'",
-    reason="the handler's requests end the test's own connection to a server; one database is enough for this",
-)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 @pytest.mark.parametrize("kind", ["operator", "key"])
-def test_whatever_comes_in_the_answer_is_documented_and_no_fault_of_ours(kind, mode, people, acme, settings):
+def test_whatever_comes_in_the_answer_is_documented_and_no_fault_of_ours(
+    application, kind, mode, people, acme, settings
+):
     settings.CCX_TENANCY = {"API_KEY_RATE": "1000000/minute"}
     headers = {"Host": "platform.example.com", **headers_of(kind, people, acme)}
-    schema = schemathesis.openapi.from_wsgi(f"{ROOT}schema/", WSGIHandler(), headers=headers)
+    schema = schemathesis.openapi.from_wsgi(f"{ROOT}schema/", application, headers=headers)
     for found in schema.get_all_operations():
 
         @hypothesis.settings(
