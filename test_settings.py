@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "ccx_tenancy.hub",
     # The adapter to Open edX, on stand-ins of the host's apps.
     "tests.hosts.openedx.standin.site_configuration",
+    "tests.hosts.openedx.standin.course_overviews",
     "tests.hosts.openedx.standin.student",
     "tests.hosts.openedx.standin.content_libraries",
     "ccx_tenancy.hosts.openedx",

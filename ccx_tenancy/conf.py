@@ -93,6 +93,18 @@ KEYS: Mapping[str, Key] = {
         "Names of our patches of the Open edX host that are not installed (ccx_tenancy.hosts.openedx.patches).",
         _texts,
     ),
+    "PROJECT_ROLES": Key(
+        (bool,),
+        True,
+        "Whether a change of a membership changes the roles of the Open edX host too, for authors and above.",
+    ),
+    "SERVICE_USERS": Key(
+        (list, tuple),
+        (),
+        "User names of the platform's own services (graders, workers). On the platform's own hosts, where no tenant"
+        " answers, they are held to no tenant.",
+        _texts,
+    ),
     "FRESHNESS_SECONDS": Key(
         (int, float),
         1.0,
@@ -302,6 +314,16 @@ class Conf:
     def host_patches_off(self) -> Sequence[str]:
         """See ``HOST_PATCHES_OFF``."""
         return cast(Sequence[str], self._get("HOST_PATCHES_OFF"))
+
+    @property
+    def project_roles(self) -> bool:
+        """See ``PROJECT_ROLES``."""
+        return cast(bool, self._get("PROJECT_ROLES"))
+
+    @property
+    def service_users(self) -> Sequence[str]:
+        """See ``SERVICE_USERS``."""
+        return cast(Sequence[str], self._get("SERVICE_USERS"))
 
     @property
     def freshness_seconds(self) -> float:

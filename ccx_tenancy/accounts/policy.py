@@ -65,7 +65,8 @@ class SharedAccounts:
 
 
 def _accounts() -> QuerySet[AbstractBaseUser]:
-    return get_user_model()._default_manager.order_by("pk")
+    # Not the default manager, which a host may cut to the people of one tenant: a name is taken all over the platform.
+    return get_user_model()._base_manager.order_by("pk")
 
 
 def _fields() -> tuple[str, str]:

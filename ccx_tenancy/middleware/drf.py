@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,6 +29,24 @@ Judge = Callable[[Request], None]
 _JUDGES = "_ccx_tenancy_judges"
 _WRAPPED = "_ccx_tenancy_wrapped"
 _CLOSURES = 6
+
+
+_finding_out: ContextVar[bool] = ContextVar("ccx_tenancy_finding_out", default=False)
+
+
+@contextlib.contextmanager
+def finding_out() -> Iterator[None]:
+    """Say that the code inside finds out whose a token is: an account that it looks for may be anybody's."""
+    token = _finding_out.set(True)
+    try:
+        yield
+    finally:
+        _finding_out.reset(token)
+
+
+def is_finding_out() -> bool:
+    """Whether somebody is finding out now who a request is."""
+    return _finding_out.get()
 
 
 def add_judge(request: HttpRequest, judge: Judge) -> None:
@@ -68,7 +87,8 @@ def _wrap(owner: Any, name: str) -> None:
 
     @functools.wraps(original)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(self, *args, **kwargs)
+        with finding_out():
+            result = original(self, *args, **kwargs)
         _follow(args[0] if args else self)
         return result
 

@@ -171,7 +171,8 @@ def guard_authenticator(cls: Any) -> None:
         return
 
     def authenticate(self: Any, request: Any) -> Any:
-        result = original(self, request)
+        with drf.finding_out():
+            result = original(self, request)
         access: _Access | None = getattr(getattr(request, "_request", request), _ACCESS, None)
         if not result or access is None or access.admits(result[0]):
             return result

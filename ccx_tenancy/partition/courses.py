@@ -174,13 +174,13 @@ def _expressions(model: type[Model], prefix: str = "") -> tuple[Combinable | Non
         if isinstance(field, (CharField, TextField)):
             return F(prefix + name), key_expression
     if key_expression is not None:
-        return _organization_in(Cast(key_expression, TextField())), key_expression
+        return organization_in(Cast(key_expression, TextField())), key_expression
     if not prefix:
         for name in _RELATIONS:
             field = _field(model, name)
             if isinstance(field, ForeignKey):
                 if isinstance(field.target_field, OpaqueKeyField):
-                    return _organization_in(Cast(F(field.attname), TextField())), F(field.attname)
+                    return organization_in(Cast(F(field.attname), TextField())), F(field.attname)
                 expressions = _expressions(field.related_model, f"{name}__")
                 if expressions[0] is not None:
                     return expressions
@@ -207,7 +207,7 @@ def _key_field(model: type[Model]) -> str | None:
     return None
 
 
-def _organization_in(key: Combinable) -> Combinable:
+def organization_in(key: Combinable) -> Combinable:
     """Return the organization that a key says, computed by the database: behind the first colon up to the ``+`` or, in
     kinds without one, the next colon; in the old form up to the first slash."""
     tail = Substr(key, StrIndex(key, Value(":")) + 1)

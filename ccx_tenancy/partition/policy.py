@@ -321,9 +321,16 @@ def is_operator(user: Any) -> bool:
     return user is not None and bool(getattr(user, "is_superuser", False)) and bool(getattr(user, "is_active", False))
 
 
+def is_service(user: Any) -> bool:
+    """Whether the user is one of the platform's own services, by ``CCX_TENANCY["SERVICE_USERS"]``."""
+    names = conf.service_users
+    return bool(names) and _is_signed_in(user) and bool(user.is_active) and user.get_username() in names
+
+
 def sees_everything(user: Any, surface: str) -> bool:
-    """Whether nothing is hidden from the user: an operator; in Studio global staff too, where the setting says so."""
-    if is_operator(user):
+    """Whether nothing is hidden from the user: an operator; a service of the platform where there is no tenant; in
+    Studio global staff too, where the setting says so."""
+    if is_operator(user) or (current_tenant() is None and is_service(user)):
         return True
     if surface != STUDIO or not getattr(user, "is_staff", False) or not getattr(user, "is_active", False):
         return False

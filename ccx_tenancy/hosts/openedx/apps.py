@@ -15,6 +15,9 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "site_configuration.SiteConfiguration": ("site", "enabled", "site_values"),
     "site_configuration.SiteConfigurationHistory": ("site", "enabled", "site_values", "created"),
     "student.CourseAccessRole": ("user", "org", "course_id", "role"),
+    "student.CourseEnrollment": ("user", "course"),
+    "student.CourseEnrollmentAllowed": ("email", "course_id"),
+    "course_overviews.CourseOverview": ("id", "org"),
     "content_libraries.ContentLibrary": ("org", "slug"),
     "content_libraries.ContentLibraryPermission": ("library", "user", "group", "access_level"),
 }

@@ -5,8 +5,8 @@ found and what to do. Most are errors, because a wall that does not stand is wor
 
 E101: an app of ours is not installed. E102: a middleware of ours is missing. E103: an anchor is missing.
 E104: the order is wrong. E105: ``CCX_TENANCY["SURFACE"]`` is that of the other service.
-E106: our backend is missing or stands behind the host's. W101: ``CCX_TENANCY["HOST"]`` is not our adapter.
-W102: a patch of the host is switched off.
+E106: our backend is missing or stands behind the host's. E107: a step of the host's filters is missing.
+W101: ``CCX_TENANCY["HOST"]`` is not our adapter. W102: a patch of the host is switched off.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ def check_plugin(**kwargs: Any) -> list[CheckMessage]:
     ]
     if problem := placement.backend_problem(settings.AUTHENTICATION_BACKENDS):
         messages.append(Error(problem, hint=undone, id="ccx_tenancy.E106"))
+    messages += [
+        Error(problem, hint=undone, id="ccx_tenancy.E107")
+        for problem in placement.step_problems(getattr(settings, "OPEN_EDX_FILTERS_CONFIG", None))
+    ]
     surface = placement.surface_of(settings)
     if conf.surface != surface:
         messages.append(

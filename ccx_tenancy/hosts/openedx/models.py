@@ -19,3 +19,20 @@ class RevisionNote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name or 'system'}: {self.reason}"
+
+
+class ProjectedRole(models.Model):
+    """A role of the host that a membership gave: what may be taken back when the membership ends."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    system = models.CharField(max_length=32)
+    scope = models.CharField(max_length=255)
+    role = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("user", "system", "scope", "role"), name="ccx_openedx_projected_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.system}: {self.role} {self.scope}"

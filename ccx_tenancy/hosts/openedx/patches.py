@@ -12,18 +12,24 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models.manager import BaseManager
+from django.db.models.query import QuerySet
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
-from ccx_tenancy.hosts.openedx import studio
+from ccx_tenancy.hosts.openedx import rows, studio
+from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.sites import site_of
 from ccx_tenancy.hosts.openedx.targets import Patch, Target
 from ccx_tenancy.middleware.tenant_access import guard_authenticator
+from ccx_tenancy.partition.policy import named_by_key
 from ccx_tenancy.site_config import org_values, secrets
 from ccx_tenancy.site_config.snapshots import copied, snapshot_of
+from ccx_tenancy.tenants.index import index
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +37,12 @@ logger = logging.getLogger(__name__)
 HELPERS = "openedx.core.djangoapps.site_configuration.helpers"
 #: Where the host's class for bearer tokens lives.
 AUTHENTICATION = "openedx.core.lib.api.authentication"
+#: How Django calls the managers by which it follows links between rows, which are not cut.
+LINKS = "_base_manager"
+#: The host's model of enrollments that wait for an account with an address.
+ALLOWED = "student.CourseEnrollmentAllowed"
+#: Where the host makes the addresses at which external graders answer.
+GRADERS = "xmodule.capa.xqueue_interface"
 
 
 def install(wanted: Mapping[str, Patch] | None = None) -> None:
@@ -53,9 +65,9 @@ def install(wanted: Mapping[str, Patch] | None = None) -> None:
         target.install()
 
 
-def remove() -> None:
+def remove(wanted: Mapping[str, Patch] | None = None) -> None:
     """Put the host's own functions back. For tests."""
-    for patch in PATCHES.values():
+    for patch in (PATCHES if wanted is None else wanted).values():
         if patch.is_for(conf.surface):
             for target in patch.targets():
                 target.remove()
@@ -185,6 +197,63 @@ def _make_guarded(original: Any) -> Any:
     return Authenticator.authenticate
 
 
+# Rows of other tenants
+
+
+def _tenant_rows() -> list[Target]:
+    return [
+        Target(BaseManager, "get_queryset", ("self",), _make_cut),
+        # A view's queryset is often made when its module is read, and copied by this at each request.
+        Target(QuerySet, "all", ("self",), _make_cut),
+    ]
+
+
+def _make_cut(original: Any) -> Any:
+    def cut_to_the_tenant(self: Any) -> Any:
+        rows_found = original(self)
+        if getattr(self, "name", None) == LINKS:
+            return rows_found
+        return rows.cut(rows_found)
+
+    return cut_to_the_tenant
+
+
+# Enrollments that wait for an account
+
+
+def _allowed_enrollments() -> list[Target]:
+    model: Any = apps.get_model(ALLOWED)
+    return [Target(model, "for_user", ("cls", "user"), _make_for_user, is_classmethod=True)]
+
+
+def _make_for_user(original: Any) -> Any:
+    def for_user(cls: Any, user: Any) -> Any:
+        waiting = original(cls, user)
+        refused = {key for key in waiting.values_list("course_id", flat=True) if not may_enroll(user, key)}
+        return waiting.exclude(course_id__in=refused) if refused else waiting
+
+    return for_user
+
+
+# Answers of external graders
+
+
+def _grader_callbacks() -> list[Target]:
+    owner = import_module(GRADERS).XQueueService
+    return [Target(owner, "construct_callback", ("self", "dispatch"), _make_callback)]
+
+
+def _make_callback(original: Any) -> Any:
+    def construct_callback(self: Any, dispatch: str = "score_update") -> str:
+        address: SplitResult = urlsplit(original(self, dispatch))
+        owners = index().organizations
+        tenants = [owners.get(one.organization) for one in named_by_key(self._block.scope_ids.usage_id.context_key)]
+        domains = {one.domain for one in tenants if one is not None and one.domain}
+        return (address._replace(netloc=domains.pop()) if len(domains) == 1 else address).geturl()
+
+    return construct_callback
+
+
 PATCHES: Mapping[str, Patch] = MappingProxyType(
     {
         "org_values": Patch(
@@ -209,6 +278,24 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             _bearer_tokens,
             "The LMS asks this class by hand, outside of Django REST framework, who sends a request to an XBlock.",
             "Without it a bearer token of another tenant's member is good for the handlers of XBlocks.",
+        ),
+        "tenant_rows": Patch(
+            _tenant_rows,
+            "Lists that name nothing, look-ups of people and ids that hold no organization are read by the host in"
+            " hundreds of places; all of them pass the managers of its models.",
+            "Without it the LMS lists and finds courses, enrollments, certificates and people of other tenants.",
+        ),
+        "allowed_enrollments": Patch(
+            _allowed_enrollments,
+            "When an account becomes active, the host enrolls it in all courses that wait for its address; a refusal"
+            " of one would stop the activation.",
+            "Without it an account cannot be activated while a course of another tenant waits for its address.",
+        ),
+        "grader_callbacks": Patch(
+            _grader_callbacks,
+            "External graders answer without an account, at the address that the host gives them; on the platform's"
+            " own host nobody without an account may name a tenant's course.",
+            "Without it the answers of external graders (XQueue) to a tenant's courses are refused with 404.",
         ),
         **studio.PATCHES,
     }

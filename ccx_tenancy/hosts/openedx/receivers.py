@@ -6,10 +6,12 @@ from typing import Any
 
 import crum
 from django.apps import apps
-from django.db.models.signals import post_delete, post_save
+from django.conf import settings
+from django.db.models.signals import post_delete, post_save, pre_save
 
-from ccx_tenancy.hosts.openedx import notes
+from ccx_tenancy.hosts.openedx import enrollment, notes, projection, registration
 from ccx_tenancy.hosts.openedx.models import RevisionNote
+from ccx_tenancy.membership import signals
 from ccx_tenancy.site_config.freshness import bump_site
 
 
@@ -20,6 +22,13 @@ def connect() -> None:
     post_save.connect(bump, sender=configuration, dispatch_uid="ccx_tenancy.openedx.saved")
     post_delete.connect(bump, sender=configuration, dispatch_uid="ccx_tenancy.openedx.deleted")
     post_save.connect(keep_note, sender=history, dispatch_uid="ccx_tenancy.openedx.history")
+    role = apps.get_model("student.CourseAccessRole")
+    pre_save.connect(enrollment.check_role, sender=role, dispatch_uid="ccx_tenancy.openedx.role")
+    post_save.connect(
+        registration.join, sender=settings.AUTH_USER_MODEL, dispatch_uid="ccx_tenancy.openedx.registration"
+    )
+    for signal in (signals.membership_added, signals.membership_changed, signals.membership_removed):
+        signal.connect(projection.follow, dispatch_uid="ccx_tenancy.openedx.projection")
 
 
 def bump(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:

@@ -1,7 +1,7 @@
 """The patches, on a stand-in of the host's model and helpers."""
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,12 +9,14 @@ from django.contrib.sites.models import Site
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.test import RequestFactory
+from opaque_keys.edx.keys import CourseKey
 
 from ccx_tenancy import api
 from ccx_tenancy.hosts.openedx import patches
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
+from tests.hosts.openedx.standin.student.models import CourseEnrollmentAllowed
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +24,11 @@ pytestmark = pytest.mark.django_db
 def authenticate(self, request):
     """What the host's class for bearer tokens does: whose token it is stands in the request."""
     return request.token_of, "token"
+
+
+def construct_callback(self, dispatch="score_update"):
+    """What the host's class for external graders does: an address on the platform's own host."""
+    return f"https://lms.example.com/courses/{self._block.scope_ids.usage_id.context_key}/xqueue/1/2/{dispatch}"
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +39,9 @@ def host(settings, monkeypatch):
     module.get_current_site_configuration = lambda: "what the host finds"
     authentication = ModuleType(patches.AUTHENTICATION)
     authentication.BearerAuthentication = type("BearerAuthentication", (), {"authenticate": authenticate})
-    for made in (module, authentication):
+    graders = ModuleType(patches.GRADERS)
+    graders.XQueueService = type("XQueueService", (), {"construct_callback": construct_callback})
+    for made in (module, authentication, graders):
         parts = made.__name__.split(".")
         for length in range(1, len(parts)):
             package = ModuleType(".".join(parts[:length]))
@@ -172,3 +181,23 @@ def test_a_bearer_token_outside_of_drf_is_nobodys_on_a_foreign_site(acme):
 
     assert visit(member) == (member, "token")
     assert visit(stranger) is None
+
+
+def test_external_graders_answer_on_the_site_of_the_tenant_whose_course_it_is(acme):
+    service = sys.modules[patches.GRADERS].XQueueService()
+    for course, site in (("course-v1:Acme+A+1", "acme.localhost"), ("course-v1:Free+F+1", "lms.example.com")):
+        usage = SimpleNamespace(context_key=CourseKey.from_string(course))
+        service._block = SimpleNamespace(scope_ids=SimpleNamespace(usage_id=usage))
+        assert service.construct_callback("x") == f"https://{site}/courses/{course}/xqueue/1/2/x"
+
+
+def test_an_account_is_enrolled_in_no_waiting_course_of_a_tenant_of_which_it_is_no_member(acme):
+    api.create_tenant("globex", name="Globex", domain="globex.localhost", organizations=["Globex"])
+    user = User.objects.create_user("learner", "learner@example.com")
+    api.add_member(user, "Acme")
+    for course in ("course-v1:Acme+A+1", "course-v1:Globex+G+1", "course-v1:Free+F+1"):
+        CourseEnrollmentAllowed.objects.create(email=user.email, course_id=CourseKey.from_string(course))
+    assert {str(one.course_id) for one in CourseEnrollmentAllowed.for_user(user)} == {
+        "course-v1:Acme+A+1",
+        "course-v1:Free+F+1",
+    }

@@ -87,7 +87,32 @@ def test_the_gates_stand_directly_below_the_authentication():
     settings = service()
     common.plugin_settings(settings)
     at = settings.MIDDLEWARE.index(placement.AUTHENTICATION)
-    assert settings.MIDDLEWARE[at + 1 : at + 3] == [placement.ACCESS, placement.PARTITION]
+    assert settings.MIDDLEWARE[at + 1 : at + 4] == [placement.ACCESS, placement.PARTITION, placement.HOST_ANSWERS]
+
+
+@pytest.mark.parametrize(
+    "config", [None, {}, {"pipeline": ["other.Step"], "fail_silently": True}, ["other.Step"], "other.Step"]
+)
+def test_our_steps_come_first_in_their_pipelines_and_do_not_fail_silently(config):
+    kind = "org.openedx.learning.course.enrollment.started.v1"
+    before = {kind: config, "another": {"pipeline": ["x"]}} if config else config
+    settings = service(OPEN_EDX_FILTERS_CONFIG=before)
+    common.plugin_settings(settings)
+    production.plugin_settings(settings)
+    made = settings.OPEN_EDX_FILTERS_CONFIG
+    others = ["other.Step"] if config else []
+    assert made[kind] == {"pipeline": [placement.STEPS[kind], *others], "fail_silently": False}
+    assert set(made) == {*placement.STEPS, *(["another"] if config else [])}
+    assert placement.step_problems(made) == []
+
+
+def test_a_step_that_was_dropped_or_silenced_is_a_problem():
+    made = placement.with_steps({})
+    first, second = placement.STEPS
+    made[first]["fail_silently"] = True
+    made[second]["pipeline"] = []
+    assert len(placement.step_problems(made)) == 2
+    assert len(placement.step_problems(None)) == 2
 
 
 def test_the_tenant_is_known_directly_after_the_site():
@@ -157,7 +182,7 @@ def ids():
 def installed(name="lms"):
     settings = service(name)
     common.plugin_settings(settings)
-    names = ("ROOT_URLCONF", "MIDDLEWARE", "AUTHENTICATION_BACKENDS", "CCX_TENANCY")
+    names = ("ROOT_URLCONF", "MIDDLEWARE", "AUTHENTICATION_BACKENDS", "CCX_TENANCY", "OPEN_EDX_FILTERS_CONFIG")
     return {name: getattr(settings, name) for name in names}
 
 

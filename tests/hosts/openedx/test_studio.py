@@ -96,8 +96,12 @@ def test_an_operator_has_the_rights_that_the_host_gives(operator):
 
 
 def test_a_role_in_a_course_team_counts_beyond_the_border_and_an_organizations_role_does_not(author):
-    CourseAccessRole.objects.create(user=author, org="Globex", course_id=key("Globex"), role="staff")
-    CourseAccessRole.objects.create(user=author, org="Globex", course_id=None, role="instructor")
+    CourseAccessRole.objects.bulk_create(
+        [CourseAccessRole(user=author, org="Globex", course_id=key("Globex"), role="staff")]
+    )
+    CourseAccessRole.objects.bulk_create(
+        [CourseAccessRole(user=author, org="Globex", course_id=None, role="instructor")]
+    )
     assert rights(author, key("Globex")) == ALL
     assert rights(author, CourseKey.from_string("course-v1:Globex+Other+2026")) == 0
     api.suspend_tenant("globex")
@@ -265,7 +269,9 @@ def test_people_are_found_within_the_tenant(author, staff, operator, asked_by):
     assert people.objects.count() == User.objects.count()
     asked_by(author)
     assert set(people.objects.all()) == {author, staff, learner}
-    CourseAccessRole.objects.create(user=helper, org="Acme", course_id=key("Acme"), role="staff")
+    CourseAccessRole.objects.bulk_create(
+        [CourseAccessRole(user=helper, org="Acme", course_id=key("Acme"), role="staff")]
+    )
     assert people._default_manager.get(email="helper@example.com") == helper
     with pytest.raises(people.DoesNotExist):
         people.objects.get(email="stranger@globex.example")

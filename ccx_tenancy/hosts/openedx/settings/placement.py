@@ -6,7 +6,7 @@ The host's lists are changed in place and only added to. Doing it twice changes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -36,13 +36,19 @@ AUTHENTICATION = "openedx.core.djangoapps.cache_toolbox.middleware.CacheBackedAu
 CURRENT_TENANT = "ccx_tenancy.middleware.CurrentTenantMiddleware"
 ACCESS = "ccx_tenancy.middleware.TenantAccessMiddleware"
 PARTITION = "ccx_tenancy.middleware.CoursePartitionMiddleware"
+HOST_ANSWERS = "ccx_tenancy.hosts.openedx.middleware.HostMiddleware"
 
 #: Ours, each with the host's middleware that it stands directly behind. Several behind one stand in this order.
-ANCHORS = {CURRENT_TENANT: CURRENT_SITE, ACCESS: AUTHENTICATION, PARTITION: AUTHENTICATION}
+ANCHORS = {
+    CURRENT_TENANT: CURRENT_SITE,
+    ACCESS: AUTHENTICATION,
+    PARTITION: AUTHENTICATION,
+    HOST_ANSWERS: AUTHENTICATION,
+}
 
 #: How these stand to each other, from the outside in. The tenant needs the Site before it, and everything that knows
 #: the user may ask for the tenant.
-ORDER = (CURRENT_SITE, CURRENT_TENANT, SAFE_SESSION, AUTHENTICATION, ACCESS, PARTITION)
+ORDER = (CURRENT_SITE, CURRENT_TENANT, SAFE_SESSION, AUTHENTICATION, ACCESS, PARTITION, HOST_ANSWERS)
 
 #: Middleware of the host that reads the course of the path or speaks for the site: below all of ours, where present.
 BELOW = (
@@ -61,6 +67,13 @@ BELOW = (
 PASSWORD_BACKEND = "django.contrib.auth.backends.AllowAllUsersModelBackend"  # noqa: S105 - no password
 BACKEND = "ccx_tenancy.hosts.openedx.backends.PasswordBackend"
 
+#: Our steps of the host's filters, by the type of the filter. They go before those of others: what is refused here is
+#: nobody else's to look at.
+STEPS = {
+    "org.openedx.learning.course.enrollment.started.v1": "ccx_tenancy.hosts.openedx.steps.MembersOnly",
+    "org.openedx.learning.student.registration.requested.v1": "ccx_tenancy.hosts.openedx.steps.RegisterInTenant",
+}
+
 #: Our defaults where the host is Open edX. There an inactive account is one whose address is not confirmed yet, and
 #: Studio signs in through the platform's own LMS, so authors of all tenants have to get in there.
 DEFAULTS = {"HOST": HOST, "INACTIVE_USERS_SIGN_IN": True, "DEFAULT_SITE_LOGIN": "everybody"}
@@ -78,6 +91,7 @@ def install(settings: Any) -> None:
     add_apps(settings.INSTALLED_APPS)
     add_middleware(settings.MIDDLEWARE)
     add_backend(settings.AUTHENTICATION_BACKENDS)
+    settings.OPEN_EDX_FILTERS_CONFIG = with_steps(getattr(settings, "OPEN_EDX_FILTERS_CONFIG", None) or {})
     settings.CCX_TENANCY = {**DEFAULTS, "SURFACE": surface, **getattr(settings, "CCX_TENANCY", {})}
 
 
@@ -152,6 +166,34 @@ def backend_problem(backends: Sequence[str]) -> str | None:
     if PASSWORD_BACKEND in backends[: backends.index(BACKEND)]:
         return f"AUTHENTICATION_BACKENDS holds {PASSWORD_BACKEND!r} before {BACKEND!r}; it has to stand after it."
     return None
+
+
+def with_steps(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``OPEN_EDX_FILTERS_CONFIG`` with our steps first in their pipelines. A step that fails stops what it
+    guards: ``fail_silently`` is False there. A pipeline may be a list or one name, as the host allows."""
+    made = dict(config)
+    for kind, step in STEPS.items():
+        found = made.get(kind) or {}
+        if not isinstance(found, Mapping):
+            found = {"pipeline": found}
+        pipeline = found.get("pipeline") or []
+        pipeline = [pipeline] if isinstance(pipeline, str) else list(pipeline)
+        if step not in pipeline:
+            pipeline.insert(0, step)
+        made[kind] = {**found, "pipeline": pipeline, "fail_silently": False}
+    return made
+
+
+def step_problems(config: Any) -> list[str]:
+    """Return a sentence for each of our steps that ``OPEN_EDX_FILTERS_CONFIG`` does not run as it must."""
+    problems = []
+    for kind, step in STEPS.items():
+        found = config.get(kind) if isinstance(config, Mapping) else None
+        if not isinstance(found, Mapping) or step not in (found.get("pipeline") or ()):
+            problems.append(f"OPEN_EDX_FILTERS_CONFIG[{kind!r}] does not run {step!r}.")
+        elif found.get("fail_silently", True):
+            problems.append(f"OPEN_EDX_FILTERS_CONFIG[{kind!r}] has fail_silently on: a step that fails would pass.")
+    return problems
 
 
 def absent(anchor: str, ours: str) -> str:

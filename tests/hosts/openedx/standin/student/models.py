@@ -38,3 +38,26 @@ class Registration(models.Model):
 
     def __str__(self):
         return self.activation_key
+
+
+class CourseEnrollment(models.Model):
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    course = models.ForeignKey(
+        "course_overviews.CourseOverview", db_constraint=False, on_delete=models.DO_NOTHING, db_column="course_id"
+    )
+    is_active = models.BooleanField(default=True)
+
+    def __str__(self):
+        return f"{self.user} {self.course_id}"
+
+
+class CourseEnrollmentAllowed(models.Model):
+    email = models.CharField(max_length=255, db_index=True)
+    course_id = CourseKeyField(max_length=255, db_index=True)
+
+    def __str__(self):
+        return f"{self.email} {self.course_id}"
+
+    @classmethod
+    def for_user(cls, user):
+        return cls.objects.filter(email=user.email)

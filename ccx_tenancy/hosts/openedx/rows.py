@@ -1,0 +1,323 @@
+"""Rows of the host's tables that a request in the LMS does not see: other tenants' things and people.
+
+The gate knows what a request names. What names nothing has to be cut where it is read: lists, look-ups of people by
+name or address, ids that hold no organization. So the managers of the host's models leave foreign rows out, for whoever
+reads in a request: every list, look-up and plug-in passes them. Links between rows (Django's base managers) do not, and
+neither do tasks and commands, which nobody asked for over the network.
+
+*Of courses*: every model with a key of a course, its own or in a link. On a tenant's site the tenant's rows are seen;
+on the platform's own hosts all but those of tenants to which the user does not belong.
+
+*Of people*: accounts, and rows that are one for an account. On a tenant's site its members and who is or was enrolled
+or in a team there; on the platform's own hosts, for signed-in people, those with whom they share a tenant.
+
+Platform operators see all, and so does whoever finds out whose a session or a token is. With no tenant nothing is cut.
+A cut is a condition of a query that was asked anyway: no query is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import crum
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Exists,
+    F,
+    Field,
+    ForeignKey,
+    Func,
+    Model,
+    OneToOneField,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Lower
+from django.db.models.lookups import In
+from django.http import HttpRequest
+from django.utils.functional import LazyObject, empty
+from opaque_keys.edx.django.models import CourseKeyField, LearningContextKeyField
+
+from ccx_tenancy.conf import conf
+from ccx_tenancy.context import TenantContext, current_tenant
+from ccx_tenancy.membership.api import OrganizationMembership, memberships_of
+from ccx_tenancy.middleware import drf
+from ccx_tenancy.partition import policy
+from ccx_tenancy.partition.courses import organization_in
+from ccx_tenancy.tenants import index
+from ccx_tenancy.tenants.api import TenantOrganization
+
+#: Apps whose rows are never cut: our own, and those that keep what they read of all courses in a cache for everybody,
+#: which must not hold one tenant's part.
+UNCUT_APPS = frozenset({"embargo", "verify_student", "credit"})
+#: The host's base class of settings kept in tables, which it caches for everybody.
+UNCUT_BASES = frozenset({"ConfigurationModel"})
+
+#: How a key of a course or library begins, up to the organization.
+_BEGINNINGS = ("course-v1:{}+", "ccx-v1:{}+", "library-v1:{}+", "lib:{}:", "{}/")
+_NAMESPACES = ("course-v1:", "ccx-v1:")
+_TEXT_KEY = "course_id"
+_MOST_TENANTS = 512
+
+
+class Viewer:
+    """For whom rows are read: the tenant of the site (None: a host of the platform's own), and the user's id.
+
+    ``is_known`` is False while nobody has found out yet who the user is: to do so, an account is looked for.
+    """
+
+    __slots__ = ("is_known", "tenant", "user_id")
+
+    def __init__(self, tenant: TenantContext | None, user: Any) -> None:
+        self.tenant = tenant
+        self.is_known = user is not None
+        self.user_id: int | None = getattr(user, "pk", None)
+
+
+def viewer() -> Viewer | None:
+    """Return for whom a row is read now, or None where nothing is cut. No query."""
+    request: HttpRequest | None = crum.get_current_request()
+    if request is None or drf.is_finding_out():
+        return None
+    surface = getattr(request, "tenancy_surface", policy.STUDIO)
+    if surface == policy.STUDIO or not policy.has_tenants():
+        return None
+    tenant: TenantContext | None = request.tenant  # type: ignore[attr-defined]
+    if current_tenant() is not tenant and current_tenant() != tenant:
+        return None  # Somebody entered another tenant on purpose.
+    user = _settled(getattr(request, "user", None))
+    if policy.is_operator(user) or (tenant is None and policy.is_service(user)):
+        return None
+    return Viewer(tenant, user)
+
+
+def _settled(user: Any) -> Any:
+    """Return the user if somebody has asked for it already, else None: to ask here would never end."""
+    while isinstance(user, LazyObject):
+        user = None if user._wrapped is empty else user._wrapped
+    return user
+
+
+def cut(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the rows that may be seen now."""
+    make = _cuts().get(rows.model)
+    if make is None:
+        return rows
+    who = viewer()
+    if who is None or rows.query.is_sliced or rows.query.combinator:
+        return rows
+    condition = make(who)
+    return rows if condition is None else rows.filter(condition)
+
+
+# Which models
+
+
+Cut = Callable[[Viewer], Any]
+
+
+def _cuts() -> Mapping[type[Model], Cut]:
+    """Return what is cut, by model; nothing before all models are known."""
+    return _found() if apps.models_ready else _NOTHING
+
+
+_NOTHING: Mapping[type[Model], Cut] = MappingProxyType({})
+
+
+@lru_cache(maxsize=1)
+def _found() -> Mapping[type[Model], Cut]:
+    found: dict[type[Model], Cut] = {}
+    for model in apps.get_models():
+        if model._meta.app_label in UNCUT_APPS or model._meta.app_label.startswith("ccx_"):
+            continue
+        if UNCUT_BASES.intersection(base.__name__ for base in model.__mro__):
+            continue
+        made = _cut_of_people(model) or _cut_of_courses(model)
+        if made is not None:
+            found[model] = made
+    return MappingProxyType(found)
+
+
+def is_cut(model: type[Model]) -> bool:
+    """Whether rows of that model are left out where they are another tenant's."""
+    return model in _cuts()
+
+
+def _cut_of_courses(model: type[Model]) -> Cut | None:
+    key = course_column(model)
+    if key is None:
+        return None
+    column, is_text = key
+
+    def make(who: Viewer) -> Any:
+        if who.tenant is not None:
+            return _of(column, is_text, who.tenant.organizations)
+        hidden = _hidden_tenants(who).values("folded")
+        return ~Q(In(_organization(column), hidden.query))
+
+    return make
+
+
+def course_column(model: type[Model]) -> tuple[str, bool] | None:
+    """Return the column that says the course, and whether it is a plain text, which may hold something else."""
+    for field in model._meta.concrete_fields:
+        target: Any = field
+        while isinstance(target, ForeignKey):
+            target = target.target_field
+        if isinstance(target, (CourseKeyField, LearningContextKeyField)):
+            return field.attname, False
+    try:
+        text = model._meta.get_field(_TEXT_KEY)
+    except FieldDoesNotExist:
+        return None
+    return (text.attname, True) if isinstance(text, (CharField, TextField)) else None
+
+
+@lru_cache(maxsize=_MOST_TENANTS)
+def _of(column: str, is_text: bool, organizations: frozenset[str], or_empty: bool = True) -> BeginsWith:
+    beginnings = [beginning.format(name) for name in sorted(organizations) for beginning in _BEGINNINGS]
+    return BeginsWith(F(column), tuple(beginnings), _NAMESPACES if is_text else (), or_empty)
+
+
+class BeginsWith(Func):
+    """Whether a text begins with one of ``beginnings``, so that the database can use its index. With ``or_empty`` also
+    an empty one, with ``kinds`` also whatever begins with none of those: it is no key."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, text: Combinable, beginnings: tuple[str, ...], kinds: tuple[str, ...], or_empty: bool) -> None:
+        super().__init__(text)
+        self.beginnings = beginnings
+        self.kinds = kinds
+        self.or_empty = or_empty
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
+        """Return the condition: ``LIKE``, and a comparison with what is empty."""
+        sql, params = compiler.compile(self.source_expressions[0])
+        operator = "ILIKE" if connection.vendor == "postgresql" else "LIKE"
+        like = f"{sql} {operator} %s ESCAPE '!'"
+        conditions = ["1 = 0", *[like] * len(self.beginnings)]
+        values: list[Any] = []
+        for beginning in self.beginnings:
+            values += [*params, _pattern(beginning)]
+        if self.or_empty:
+            conditions += [f"{sql} = ''", f"{sql} IS NULL"]
+            values += [*params, *params]
+        if self.kinds:
+            conditions.append("NOT (" + " OR ".join([like] * len(self.kinds)) + ")")
+            for kind in self.kinds:
+                values += [*params, _pattern(kind)]
+        return f"({' OR '.join(conditions)})", values
+
+
+def _pattern(beginning: str) -> str:
+    for mark in "!%_":
+        beginning = beginning.replace(mark, "!" + mark)
+    return beginning + "%"
+
+
+def _organization(column: str) -> Combinable:
+    return Lower(organization_in(Cast(F(column), TextField())))
+
+
+def _hidden_tenants(who: Viewer) -> QuerySet[Any]:
+    """Return the organizations of all tenants but the viewer's own."""
+    owned: QuerySet[Any] = TenantOrganization._base_manager.all()
+    own = _tenants_of(who)
+    return owned.exclude(tenant_id__in=own) if own else owned
+
+
+def _tenants_of(who: Viewer) -> list[int]:
+    if who.user_id is None:
+        return []
+    owners = index.index().organizations
+    return sorted({owners[name].id for name in memberships_of(who.user_id) if name in owners})
+
+
+# People
+
+
+def _cut_of_people(model: type[Model]) -> Cut | None:
+    account = get_user_model()
+    if model is account:
+        column = "pk"
+    else:
+        links = [
+            field
+            for field in model._meta.concrete_fields
+            if isinstance(field, OneToOneField) and field.related_model is account
+        ]
+        if len(links) != 1:
+            return None
+        column = links[0].attname
+
+    def make(who: Viewer) -> Any:
+        people = _people_of(who)
+        return None if people is None else Q(**{f"{column}__in": people.values("pk")})
+
+    return make
+
+
+def _people_of(who: Viewer) -> QuerySet[Any] | None:
+    """Return the accounts that the viewer finds, or None for all of them."""
+    if not who.is_known:
+        return None
+    members: QuerySet[Any] = OrganizationMembership._base_manager.filter(user_id=OuterRef("pk"))
+    links = TenantOrganization._base_manager
+    if who.tenant is not None:
+        own = links.filter(tenant_id=who.tenant.id)
+        seen = Q(Exists(members.filter(organization__in=own.values("organization_id"))))
+        for label in _OF_PEOPLE_IN_COURSES:
+            seen |= Q(Exists(_rows_of_people(label, who.tenant)))
+    elif who.user_id is None:
+        # Who signs in, registers or resets a password on the platform's own host may be anybody.
+        return None
+    elif tenants := _tenants_of(who):
+        own = links.filter(tenant_id__in=tenants)
+        seen = Q(Exists(members.filter(organization__in=own.values("organization_id"))))
+    else:
+        seen = ~Q(Exists(members.filter(organization__in=links.values("organization_id"))))
+    names = service_users()
+    seen |= Q(is_superuser=True) | Q(pk=who.user_id) if who.user_id is not None else Q(is_superuser=True)
+    if names:
+        seen |= Q(username__in=sorted(names))
+    people: QuerySet[Any] = get_user_model()._base_manager.filter(seen)
+    return people
+
+
+#: Rows that make somebody known to a tenant besides a membership: enrolled once, or in a team.
+_OF_PEOPLE_IN_COURSES = ("student.CourseEnrollment", "student.CourseAccessRole")
+
+
+def _rows_of_people(label: str, tenant: TenantContext) -> QuerySet[Any]:
+    model = apps.get_model(label)
+    column = course_column(model)
+    assert column is not None, f"{label} has no key of a course; apps.SHAPES says that it has"
+    # A role on a whole organization has an empty key, which is nobody's.
+    named = _of(column[0], False, tenant.organizations, or_empty=False)
+    rows: QuerySet[Any] = model._base_manager.filter(named, user_id=OuterRef("pk"))
+    return rows
+
+
+def service_users() -> frozenset[str]:
+    """Return the names of the platform's own services: those of ``SERVICE_USERS``, and of the host's settings such as
+    ``ECOMMERCE_SERVICE_WORKER_USERNAME``."""
+    named = (getattr(settings, name, None) for name in _service_settings())
+    return frozenset(conf.service_users).union(name for name in named if isinstance(name, str) and name)
+
+
+@lru_cache(maxsize=1)
+def _service_settings() -> tuple[str, ...]:
+    return tuple(sorted(name for name in dir(settings) if name.endswith("_USERNAME") and "SERVICE" in name))

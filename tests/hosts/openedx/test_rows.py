@@ -1,0 +1,213 @@
+"""Rows of other tenants, on stand-ins of the host's tables: what a request's reads leave out."""
+
+import crum
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Count
+from django.test import RequestFactory
+from django.utils.functional import SimpleLazyObject
+from opaque_keys.edx.keys import CourseKey
+
+from ccx_tenancy import api
+from ccx_tenancy.hosts.openedx import patches, rows
+from ccx_tenancy.middleware import drf
+from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
+from tests.hosts.openedx.standin.student.models import CourseAccessRole, CourseEnrollment, UserProfile
+from tests.people import empty_memory
+
+__all__ = ["empty_memory"]
+pytestmark = pytest.mark.django_db
+COURSES = (
+    "course-v1:Acme+AX1+2026",
+    "course-v1:acme+AX2+2026",
+    "Acme/Old/2012",
+    "course-v1:Acme_+AX1+2026",
+    "course-v1:Globex+GX1+2026",
+    "course-v1:Free+F1+2026",
+)
+ACME, FREE, GLOBEX = set(COURSES[:3]), set(COURSES[5:]), set(COURSES[4:5])
+
+
+@pytest.fixture(autouse=True)
+def cut():
+    patch = {"tenant_rows": patches.PATCHES["tenant_rows"]}
+    patches.install(patch)
+    yield
+    patches.remove(patch)
+
+
+@pytest.fixture
+def people(cut):
+    api.create_tenant("acme", name="Acme", domain="acme.localhost", organizations=["Acme"])
+    api.create_tenant("globex", name="Globex", domain="globex.localhost", organizations=["Globex"])
+    api.create_tenant("dash", name="Dash", domain="dash.localhost", organizations=["Acme_"])
+    made = {}
+    for name in ("acme_learner", "globex_learner", "stranger", "once", "worker", "root"):
+        made[name] = User.objects.create_user(name, f"{name}@example.com", is_superuser=name == "root")
+        UserProfile.objects.create(user=made[name], name=name)
+    api.add_member(made["acme_learner"], "Acme")
+    api.add_member(made["globex_learner"], "Globex")
+    for key in COURSES:
+        course = CourseKey.from_string(key)
+        CourseOverview.objects.create(id=course, org=course.org)
+        learner = made["once" if key in ACME else "stranger"]
+        CourseEnrollment.objects.create(user=learner, course_id=course)
+    return made
+
+
+class Visit:
+    """A request on a host, by a user, while the block runs."""
+
+    def __init__(self, host, user=None, surface="lms"):
+        self.request = RequestFactory().get("/", HTTP_HOST=host)
+        self.request.tenant = api.resolve_tenant(host)
+        self.request.tenancy_surface = surface
+        self.request.user = user or AnonymousUser()
+
+    def __enter__(self):
+        self._before = crum.get_current_request()
+        crum.set_current_request(self.request)
+        self._context = api.tenant_context(self.request.tenant) if self.request.tenant else None
+        if self._context:
+            self._context.__enter__()
+
+    def __exit__(self, *error):
+        if self._context:
+            self._context.__exit__(*error)
+        crum.set_current_request(self._before)
+
+
+def courses(found=None):
+    return {str(one.pk) for one in (CourseOverview.objects.all() if found is None else found)}
+
+
+def names(found=None):
+    return {one.username for one in (User.objects.all() if found is None else found)}
+
+
+def test_on_a_tenants_site_every_read_of_courses_finds_the_tenants_own(people):
+    with Visit("acme.localhost", people["acme_learner"]):
+        assert courses() == ACME
+        assert {str(one.course_id) for one in CourseEnrollment.objects.all()} == ACME
+        assert CourseEnrollment.objects.count() == 3
+        assert not CourseEnrollment.objects.filter(course_id=CourseKey.from_string(COURSES[4])).exists()
+        assert CourseEnrollment.objects.values("user").annotate(n=Count("pk")).get()["n"] == 3
+        with pytest.raises(CourseOverview.DoesNotExist):
+            CourseOverview.objects.get(pk=CourseKey.from_string(COURSES[4]))
+        assert CourseEnrollment.objects.update(is_active=False) == 3
+    assert CourseEnrollment.objects.filter(is_active=True).count() == 3
+
+
+def test_a_queryset_that_was_made_before_the_request_is_cut_when_it_is_copied(people):
+    made = CourseOverview.objects.all()
+    with Visit("acme.localhost"):
+        assert courses(made.all()) == ACME
+
+
+def test_links_between_rows_are_followed_wherever_they_lead(people):
+    enrollment = CourseEnrollment.objects.get(course_id=CourseKey.from_string(COURSES[4]))
+    with Visit("acme.localhost"):
+        assert enrollment.course.org == "Globex"
+        assert enrollment.user.username == "stranger"
+        enrollment.refresh_from_db()
+        assert people["globex_learner"].profile.name == "globex_learner"
+        assert not people["stranger"].courseenrollment_set.exists()
+
+
+def test_a_role_on_a_whole_organization_has_no_course_and_stays(people):
+    row = CourseAccessRole(user=people["acme_learner"], org="Globex", role="staff")
+    CourseAccessRole.objects.bulk_create([row])
+    with Visit("acme.localhost"):
+        assert CourseAccessRole.objects.get().org == "Globex"
+
+
+def test_on_a_tenants_site_people_are_its_members_and_who_is_in_its_courses(people, settings):
+    settings.CCX_TENANCY = {"SERVICE_USERS": ["worker"]}
+    with Visit("acme.localhost", people["acme_learner"]):
+        assert names() == {"acme_learner", "once", "worker", "root"}
+        assert not User.objects.filter(email__iexact="globex_learner@example.com").exists()
+        assert {one.name for one in UserProfile.objects.all()} == {"acme_learner", "once", "worker", "root"}
+    with Visit("acme.localhost"):
+        assert "globex_learner" not in names()
+
+
+def test_the_hosts_own_services_are_found_by_the_names_that_its_settings_say(people, settings):
+    settings.ECOMMERCE_SERVICE_WORKER_USERNAME = "worker"
+    rows._service_settings.cache_clear()
+    with Visit("acme.localhost"):
+        assert "worker" in names()
+    rows._service_settings.cache_clear()
+
+
+def test_on_the_platforms_own_host_tenants_are_hidden_from_who_is_no_member(people):
+    everything = set(COURSES)
+    with Visit("lms.localhost"):
+        assert courses() == FREE
+        assert names() == set(people)
+    with Visit("lms.localhost", people["stranger"]):
+        assert courses() == FREE
+        assert names() == {"stranger", "once", "worker", "root"}
+    with Visit("lms.localhost", people["globex_learner"]):
+        assert courses() == FREE | GLOBEX
+        assert names() == {"globex_learner", "root"}
+    with Visit("lms.localhost", people["root"]):
+        assert courses() == everything
+
+
+def test_a_service_of_the_platform_is_held_to_no_tenant_on_the_platforms_own_host(people, settings):
+    settings.CCX_TENANCY = {"SERVICE_USERS": ["worker"]}
+    with Visit("lms.localhost", people["worker"]):
+        assert courses() == set(COURSES)
+    with Visit("acme.localhost", people["worker"]):
+        assert courses() == ACME
+
+
+def test_an_operator_sees_all_and_so_does_who_finds_out_whose_a_session_is(people):
+    with Visit("acme.localhost", people["root"]):
+        assert courses() == set(COURSES)
+        assert names() == set(people)
+    with Visit("acme.localhost"), drf.finding_out():
+        assert names() == set(people)
+    lazy = SimpleLazyObject(lambda: User.objects.get(username="globex_learner"))
+    visit = Visit("acme.localhost")
+    visit.request.user = lazy
+    with visit:
+        assert lazy.username == "globex_learner"
+
+
+def test_nothing_is_cut_in_studio_in_tasks_in_another_tenant_and_without_tenants(people):
+    assert courses() == set(COURSES)
+    with Visit("acme.localhost", surface="studio"):
+        assert courses() == set(COURSES)
+    with Visit("acme.localhost"), api.tenant_context("globex"):
+        assert courses() == set(COURSES)
+
+
+def test_without_a_tenant_a_read_is_the_same_query(db):
+    plain = str(CourseOverview.objects.all().query)
+    with Visit("lms.localhost"):
+        assert str(CourseOverview.objects.all().query) == plain
+
+
+def test_a_cut_adds_no_query(people, django_assert_num_queries):
+    with Visit("acme.localhost", people["acme_learner"]):
+        courses()
+        with django_assert_num_queries(2):
+            courses()
+            names()
+
+
+def test_slices_and_unions_are_left_as_they_are(people):
+    half = CourseOverview.objects.order_by("pk")[:2]
+    both = CourseOverview.objects.filter(org="Globex").union(CourseOverview.objects.filter(org="Free"))
+    with Visit("acme.localhost"):
+        assert len(half.all()) == 2
+        assert len(both.all()) == 2
+
+
+@pytest.mark.parametrize("name", ["100%", "a_b", "x!y"])
+def test_marks_of_patterns_in_a_name_are_letters(people, name):
+    condition = rows._of("pk", False, frozenset({name}))
+    key = f"course-v1:{name}+C+1".replace("%", "%%")
+    assert CourseOverview.objects.filter(condition).count() == 0
+    assert all("!" in one for one in (rows._pattern(key[: -len("+C+1")]),))
