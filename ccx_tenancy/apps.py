@@ -38,8 +38,10 @@ class TenancyConfig(AppConfig):
         from ccx_tenancy.backends.checks import check_backends
         from ccx_tenancy.conf import check_settings
         from ccx_tenancy.hosts.openedx.checks import check_plugin
+        from ccx_tenancy.hosts.openedx.static import check_static_files
 
         register(check_settings, Tags.security)
         register(check_plugin, Tags.security)
+        register(check_static_files, Tags.security)
         register(check_backends, Tags.security)
         celery.connect()

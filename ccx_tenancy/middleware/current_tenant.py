@@ -20,6 +20,7 @@ from django.utils import translation
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import ARCHIVED, SUSPENDED, Enter, Pieces, Scope, TenantContext, push, remove
+from ccx_tenancy.partition.picking import PICK_COOKIE, pick_of
 from ccx_tenancy.partition.policy import STUDIO
 from ccx_tenancy.site_config import snapshots
 from ccx_tenancy.site_config.api import PREVIEW_COOKIE, draft_of_cookie
@@ -27,10 +28,6 @@ from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.index import HostEntry, index, platform_site_id, platform_site_ids
 
 RETRY_AFTER_SECONDS = 3600
-
-#: The cookie with which somebody sees one tenant of several in Studio: the user's id, a point, the tenant's key. It
-#: only narrows, so there is nothing in it to protect.
-PICK_COOKIE = "ccx_tenancy_pick"
 
 
 class CurrentTenantMiddleware:
@@ -98,7 +95,7 @@ def _enter(request: HttpRequest) -> tuple[Scope, HttpResponseBase | None]:
         request.tenant = None  # type: ignore[attr-defined]
         request.tenancy_surface = conf.host.surface(request)  # type: ignore[attr-defined]
         if PICK_COOKIE in request.COOKIES and request.tenancy_surface == STUDIO:  # type: ignore[attr-defined]
-            scope.pick = pick_of_cookie(request.COOKIES[PICK_COOKIE])
+            scope.pick = pick_of(request.COOKIES[PICK_COOKIE])
     else:
         scope = Scope(entry.tenant, entry.tenant.site_id)
         request.tenant = entry.tenant  # type: ignore[attr-defined]
@@ -109,13 +106,6 @@ def _enter(request: HttpRequest) -> tuple[Scope, HttpResponseBase | None]:
     if answer is None and scope.site_id is not None and PREVIEW_COOKIE in request.COOKIES:
         scope.preview = draft_of_cookie(request.COOKIES[PREVIEW_COOKIE], scope.site_id)
     return scope, answer
-
-
-def pick_of_cookie(value: str) -> tuple[str, TenantContext] | None:
-    """Return who picked which tenant, or None for what names no tenant."""
-    chosen_by, _, key = value.partition(".")
-    tenant = index().tenants.get(key)
-    return (chosen_by, tenant) if tenant is not None else None
 
 
 def raw_host(request: HttpRequest) -> str:

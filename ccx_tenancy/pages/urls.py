@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from ccx_tenancy.pages import accepting, views
+from ccx_tenancy.pages import accepting, switcher, views
 
 app_name = "ccx_tenancy_pages"
 
 urlpatterns = [
     path("", views.start, name="start"),
+    path("tenant/", switcher.tenant, name="tenant"),
     path("members/", views.members, name="members"),
     path("members/<int:pk>/change/", views.member, name="member"),
     path("invitations/", views.invitations, name="invitations"),

@@ -10,5 +10,6 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="home"), name="root"),
     path("home/", views.home, name="home"),
     path("course/<course_key:key>", views.course, name="course"),
+    path("tenancy/", include("ccx_tenancy.pages.urls")),
     path("", include("sandbox.accounts.session_urls")),
 ]

@@ -9,6 +9,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from opaque_keys.edx.keys import CourseKey
 
+from ccx_tenancy.context import current_tenant
+from ccx_tenancy.partition import policy
 from ccx_tenancy.tenants.api import owner_of
 from sandbox.courses.catalogue import studio_courses
 from sandbox.courses.custom_courses import publish
@@ -19,7 +21,9 @@ from sandbox.studio.forms import PublishForm
 def home(request: HttpRequest) -> HttpResponse:
     """List the courses that the user may open, each with its organization and the tenant that owns it."""
     courses = [{"course": course, "owner": owner_of(course.org)} for course in studio_courses(request.user)]
-    return render(request, "studio/home.html", {"courses": courses})
+    is_shared = current_tenant() is None and len(policy.tenants_to_pick(request.user)) > 1
+    context = {"courses": courses, "is_shared": is_shared, "picked": policy.picked(request.user)}
+    return render(request, "studio/home.html", context)
 
 
 @login_required

@@ -123,3 +123,25 @@ def test_no_page_is_wider_than_the_screen(port, new_page, width, scheme):
     for address in [*seen, f"{maxi}/members", f"{studio}/home/", *own, f"{maxi}/tenancy/configuration/PLATFORM_NAME/"]:
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+def test_an_operator_sees_all_tenants_in_studio_or_one_by_keyboard_alone(port, new_page):
+    studio = f"http://studio.localhost:{port}"
+    page = new_page()
+    sign_in(page, studio, "admin")
+    page.wait_for_url(f"{studio}/home/")
+    owners = page.locator("tbody tr td:last-child")
+    assert {"maxi-academy", "blue-university"} <= set(owners.all_inner_texts())
+    page.get_by_role("link", name="Choose a tenant").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{studio}/tenancy/tenant/?next=**")
+    assert page.locator("main h1").inner_text() == "Which tenant do you want to see?"
+    page.get_by_role("button", name=re.compile("^See Blue University alone")).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{studio}/home/")
+    assert set(owners.all_inner_texts()) == {"blue-university"}
+    page.get_by_role("link", name="Choose a tenant").click()
+    assert page.locator('[aria-current="true"]').inner_text().startswith("Blue University")
+    page.get_by_role("button", name="See all").click()
+    page.wait_for_url(f"{studio}/home/")
+    assert {"maxi-academy", "blue-university"} <= set(owners.all_inner_texts())

@@ -7,6 +7,7 @@ E101: an app of ours is not installed. E102: a middleware of ours is missing. E1
 E104: the order is wrong. E105: ``CCX_TENANCY["SURFACE"]`` is that of the other service.
 E106: our backend is missing or stands behind the host's. E107: a step of the host's filters is missing.
 W101: ``CCX_TENANCY["HOST"]`` is not our adapter. W102: a patch of the host is switched off.
+W103 is in ``static.py``.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from xmodule.modulestore.tests.factories import BlockFactory, CourseFactory, Lib
 
 from ccx_tenancy import api
 from ccx_tenancy.hosts.openedx import patches
-from ccx_tenancy.middleware.current_tenant import PICK_COOKIE
+from ccx_tenancy.partition.picking import PICK_COOKIE
 
 HOST = "studio.localhost"
 FEATURES = {**settings.FEATURES, "ENABLE_CREATOR_GROUP": True, "ENABLE_CONTENT_LIBRARIES": True}
