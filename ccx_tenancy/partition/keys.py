@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -68,8 +69,16 @@ _BLANKED = re.compile(_BLANKED_KEY)
 _ALL_BLANKED = re.compile(rf"(?:{_BLANKED_KEY.replace('?P<organization>', '?:')}(?:\s+|$))+$")
 # Semicolons are not cut inside the quoting of the old kinds.
 _CUT = re.compile(r"[,|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]|;(?!_)")
+# Control characters but for those that are white space to everybody.
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+#: Where Unicode has its marks.
+_MARKS = (*range(0x80, 0x20000), *range(0xE0000, 0xE01F0))
 _AROUND = "\"'`()[]{}<>\\\0\ufeff"
 
+#: The kinds that do not say their version, besides the old ones. ``note:Globex`` is somebody's words and no key; of
+#: these, and of a kind that says its version, the organization alone names all that is in it.
+_UNVERSIONED = frozenset(("lb", "lct", "lib", "lib-collection", "slashes"))
+_VERSIONED = re.compile(r".*-v[0-9]+$")
 #: Namespaces that are something else: what follows them is a person or a number.
 _NO_KEYS = frozenset(("acct", "mailto", "sip", "sips", "sms", "tel", "urn", "xmpp"))
 
@@ -87,6 +96,8 @@ def named_in(text: str, *, prose: bool = True) -> tuple[Named, ...] | list[Named
     a key. Without it a part counts where it begins as one. Parts end at a comma, semicolon, bar, tab or line end; at
     blanks only where all words are keys.
     """
+    if not text.isprintable() or not text.isascii():
+        return _named_in_any(text, prose)
     if ":" not in text and "/" not in text and "%" not in text and ";_" not in text:
         return NOTHING
     plain = _PLAIN.match(text)
@@ -96,16 +107,36 @@ def named_in(text: str, *, prose: bool = True) -> tuple[Named, ...] | list[Named
             return [Named(fold(organization), text)]
     elif _DULL.match(text) or (len(text) < _SHORT and not _may_name(text)):
         return NOTHING
+    return _named_in_any(text, prose)
+
+
+def _named_in_any(text: str, prose: bool) -> list[Named]:
+    """Return what any text names, as it stands and with each percent-encoding taken away."""
     found: list[Named] = []
-    _read(text, prose, found)
-    if "%" in text:
-        for _ in range(_MORE_DECODINGS):
-            decoded = unquote(text)
-            if decoded == text:
-                break
-            text = decoded
-            _read(text, prose, found)
+    for _ in range(1 + _MORE_DECODINGS):
+        _read(text, prose, found)
+        compared = as_compared(text)
+        if compared != text:
+            _read(compared, prose, found)
+        decoded = unquote(text) if "%" in text else text
+        if decoded == text:
+            break
+        text = decoded
     return found
+
+
+def as_compared(text: str) -> str:
+    """Return a text as a database sees it that compares by Unicode's rules: accents, marks without a width and control
+    characters are not there, wide letters and signs are the narrow ones."""
+    if text.isascii():
+        return text if text.isprintable() else _CONTROL.sub("", text)
+    return unicodedata.normalize("NFKD", _CONTROL.sub("", text)).translate(_ignored())
+
+
+@cache
+def _ignored() -> dict[int, None]:
+    """Return the marks that count for nothing where texts are compared: accents, joiners, selectors."""
+    return dict.fromkeys(one for one in _MARKS if unicodedata.category(chr(one)) in ("Mn", "Me", "Cf"))
 
 
 def _may_name(text: str) -> bool:
@@ -118,9 +149,9 @@ def _may_name(text: str) -> bool:
 def named_by_organization_field(text: str) -> list[Named]:
     """Return what the value of a field that holds an organization's short name (or a list of them) names."""
     found: list[Named] = []
-    for part in _CUT.split(text):
-        for name in comparable(part.strip().strip(_AROUND).strip()):
-            found.append(Named(name, ""))
+    for one in dict.fromkeys((text, as_compared(text))):
+        for part in _CUT.split(one):
+            found.extend(Named(name, "") for name in comparable(part.strip().strip(_AROUND).strip()))
     return found
 
 
@@ -133,7 +164,7 @@ def comparable(organization: str) -> tuple[str, ...]:
     folded = fold(organization)
     if not folded:
         return ()
-    if folded.isascii():
+    if folded.isascii() and folded.isprintable():
         return (folded,)
     forms = [folded]
     for sharp_s in ("ss", "s"):
@@ -151,7 +182,8 @@ def _read(text: str, prose: bool, found: list[Named]) -> None:
             if prose:
                 _read_whole(part, found)
             else:
-                for word in part.split():
+                # A segment of a path may have parameters: `x;name=value`.
+                for word in part.replace("=", " ").split():
                     _read_beginning(word, found)
 
 
@@ -194,7 +226,14 @@ def _add(match: re.Match[str], part: str, found: list[Named]) -> None:
         if groups.get("any"):
             found.append(Named(WILDCARD, part))
         return
-    if groups.get("namespace") in _NO_KEYS:
+    namespace = groups.get("namespace")
+    if namespace in _NO_KEYS:
+        return
+    if (
+        namespace is not None
+        and match.end("organization") == len(part)
+        and not (groups.get("star") or namespace in _UNVERSIONED or _VERSIONED.match(namespace))
+    ):
         return
     star = WILDCARD if groups.get("star") else ""
     found.extend(Named(name + star, part) for name in comparable(organization))

@@ -59,11 +59,12 @@ def named_in_path(path: str) -> list[Named]:
     """Return what the segments of a decoded path name, whatever route it leads to."""
     found: list[Named] = []
     may_be_old = "c4x" in path or "i4x" in path or "course" in path
-    if ":" not in path and "%" not in path and "*" not in path and not may_be_old:
+    is_plain = path.isascii()
+    if is_plain and ":" not in path and "%" not in path and "*" not in path and not may_be_old:
         return found
     segments = path.split("/")
     for position, segment in enumerate(segments):
-        if ":" in segment or "%" in segment:
+        if ":" in segment or "%" in segment or not is_plain:
             found.extend(named_in(segment, prose=False))
         elif segment[-1:] == WILDCARD:
             # A prefix of keys that ends before the organization names them all.
@@ -367,7 +368,7 @@ class _Reader:
             if isinstance(item, str):
                 if texts and item[:1] in _JSON_OR_BLANK and (inner := self._document_in(item)) is not None:
                     left.append((inner, texts - 1))
-                elif ":" in item or "/" in item or "%" in item or ";_" in item:
+                elif ":" in item or "/" in item or "%" in item or ";_" in item or not item.isascii():
                     found.extend(named_in(item))
             elif isinstance(item, dict):
                 self._count(len(item))

@@ -107,6 +107,66 @@ def test_what_a_lenient_reader_takes_for_a_key_is_found(text):
     assert "globex" in organizations(text)
 
 
+MARKS = {
+    "zero-width space": "\u200b",
+    "soft hyphen": "\u00ad",
+    "joiner": "\u200d",
+    "variation selector": "\ufe0f",
+    "combining diaeresis": "\u0308",
+    "right-to-left mark": "\u200f",
+    "control character": "\x01",
+    "separator of files": "\x1c",
+    "delete": "\x7f",
+    "byte order mark": "\ufeff",
+}
+
+
+@pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
+@pytest.mark.parametrize("place", [1, 7, 10, 13, 18])
+@pytest.mark.parametrize("prose", [True, False])
+@pytest.mark.parametrize("encodings", [0, 1])
+def test_a_mark_that_a_database_ignores_hides_no_organization(mark, place, prose, encodings):
+    """MariaDB and MySQL compare as if it were not there, and find the row of the key without it."""
+    text = "course-v1:Globex+GX1+2026"
+    text = text[:place] + mark + text[place:]
+    for _ in range(encodings):
+        text = quote(text, safe=":+")
+    assert "globex" in organizations(text, prose=prose)
+
+
+def test_a_mark_hides_nothing_in_a_field_of_an_organization():
+    for mark in MARKS.values():
+        assert "globex" in {one.organization for one in named_by_organization_field(f"Glo{mark}bex")}, repr(mark)
+
+
+@pytest.mark.parametrize(
+    "text", ["course-v1\uff1aGlobex+GX1+2026", "course-v1:Globex\uff0bGX1\uff0b2026", "\uff4cib:Globex:L1"]
+)
+def test_a_wide_letter_or_sign_is_the_narrow_one(text):
+    assert "globex" in organizations(text)
+    assert "globex" in organizations(text, prose=False)
+
+
+@pytest.mark.parametrize(
+    "text", ["x;k=course-v1:Globex+GX1+2026", "k=lib:Globex:L1", "a=b;k=block-v1:Globex+GX1+1+type@x"]
+)
+def test_a_parameter_of_a_segment_is_read(text):
+    assert organizations(text, prose=False) == {"globex"}
+
+
+@pytest.mark.parametrize("text", ["note:Globex", "partner:globex", "tag:Globex", "re:Globex", "from:Globex, to:Globex"])
+@pytest.mark.parametrize("prose", [True, False])
+def test_a_word_with_a_colon_before_a_name_is_no_key(text, prose):
+    assert organizations(text, prose=prose) == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["lib:Globex", "lb:Globex", "pathway-v7:Globex", "note:Globex+N1", "lib-collection:Globex"]
+)
+def test_a_kind_that_is_known_or_says_its_version_needs_no_second_part(text):
+    assert organizations(text) == {"globex"}
+
+
 def test_a_list_of_keys_whose_plus_signs_became_blanks_is_read():
     assert organizations("course-v1:Acme A1 2026 course-v1:Globex GX1 2026") == {"acme", "globex"}
 
