@@ -389,7 +389,8 @@ class Ccx(Timed):
     seats = models.PositiveIntegerField(_("seats"))
     version = models.BigIntegerField(_("version"), default=0)
     modules = models.JSONField(_("modules"), null=True)
-    answer = models.JSONField(_("answer of the LMS"), default=dict)
+    # A text, because some databases put the names of a JSON column in another order.
+    answer = models.TextField(_("answer of the LMS"), default="{}")
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     last_error = models.TextField(_("last error"), default="")
     lease = models.CharField(max_length=32, default="", editable=False)
@@ -406,3 +407,9 @@ class Ccx(Timed):
 
     def __str__(self) -> str:
         return self.ccx_key or f"{self.display_name} ({self.get_state_display()})"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the LMS last said of it."""
+        found: dict[str, Any] = json.loads(self.answer)
+        return found

@@ -195,7 +195,9 @@ def _make(ccx: Ccx) -> Ccx:
         raise _away(ccx, error) from None
     try:
         with transaction.atomic():
-            _write(ccx, state=Ccx.State.OPEN, ccx_key=key, ccx_digest=digest(key), answer=found, last_error="")
+            _write(
+                ccx, state=Ccx.State.OPEN, ccx_key=key, ccx_digest=digest(key), answer=json.dumps(found), last_error=""
+            )
     except IntegrityError:
         # Two orders that look the same, and both lost their answer: the other one has taken this CCX.
         ccx.state, ccx.ccx_key = Ccx.State.ORDERED, ""
@@ -241,7 +243,7 @@ def find(client: Client, identifier: str) -> Ccx:
 def describe(ccx: Ccx) -> dict[str, Any]:
     """Return a CCX as clients read it: what the LMS last said of it, and how we call it."""
     return {
-        **ccx.answer,
+        **ccx.said,
         "uuid": str(ccx.uuid),
         "ccx_course_id": ccx.ccx_key,
         "max_students_allowed": ccx.seats,
@@ -294,7 +296,7 @@ def set_seats(ccx: Ccx, data: Any) -> dict[str, Any]:
         # Where a later change was faster the LMS says how it stands, and that counts.
         seats = _number(said.get("max_students_allowed"), seats)
         wanted = max(wanted, _number(said.get("version"), wanted))
-        _write(mine, seats=seats, version=wanted, answer={**mine.answer, **said}, last_error="")
+        _write(mine, seats=seats, version=wanted, answer=json.dumps({**mine.said, **said}), last_error="")
         return describe(mine)
 
 

@@ -161,7 +161,7 @@ class CcxListView(HubView):
         """Order a CCX; the answer is that of the LMS, the ``Location`` ours."""
         ccx = orders.create(self.client, request.data, request.headers.get("Idempotency-Key", "").strip())
         place = reverse("ccx_hub:ccx", kwargs={"identifier": str(ccx.uuid)}, request=request)
-        return Response(ccx.answer, status=201, headers={"Location": place})
+        return Response(ccx.said, status=201, headers={"Location": place})
 
 
 class CcxView(HubView):

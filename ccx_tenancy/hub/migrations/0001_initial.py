@@ -157,7 +157,7 @@ class Migration(migrations.Migration):
                 ("seats", models.PositiveIntegerField(verbose_name="seats")),
                 ("version", models.BigIntegerField(default=0, verbose_name="version")),
                 ("modules", models.JSONField(null=True, verbose_name="modules")),
-                ("answer", models.JSONField(default=dict, verbose_name="answer of the LMS")),
+                ("answer", models.TextField(default="{}", verbose_name="answer of the LMS")),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
                 ("last_error", models.TextField(default="", verbose_name="last error")),
                 ("lease", models.CharField(default="", editable=False, max_length=32)),
