@@ -179,7 +179,7 @@ def _expressions(model: type[Model], prefix: str = "") -> tuple[Combinable | Non
         for name in _RELATIONS:
             field = _field(model, name)
             if isinstance(field, ForeignKey):
-                if isinstance(field.target_field, OpaqueKeyField):
+                if _is_for_keys(field.target_field):
                     return organization_in(Cast(F(field.attname), TextField())), F(field.attname)
                 expressions = _expressions(field.related_model, f"{name}__")
                 if expressions[0] is not None:
@@ -195,9 +195,14 @@ def _field(model: type[Model], name: str) -> Field[Any, Any] | None:
     return field if isinstance(field, Field) else None
 
 
+def _is_for_keys(field: Any) -> bool:
+    # Any: with some releases of opaque-keys a type checker finds that no field can be one of these.
+    return isinstance(field, OpaqueKeyField)
+
+
 def _key_field(model: type[Model]) -> str | None:
     """Return the name of the field that holds the key: one made for keys, else a text with a name of those."""
-    fields = [field for field in model._meta.concrete_fields if isinstance(field, OpaqueKeyField)]
+    fields = [field for field in model._meta.concrete_fields if _is_for_keys(field)]
     fields.sort(key=lambda field: not isinstance(field, (CourseKeyField, LearningContextKeyField)))
     if fields:
         return fields[0].name
