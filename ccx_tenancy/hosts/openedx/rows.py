@@ -32,7 +32,6 @@ from django.db.models import (
     CharField,
     Exists,
     F,
-    Field,
     ForeignKey,
     Func,
     Model,
