@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from asking import empty_memory  # noqa: F401 - a fixture
+from asking import body_of, client_of, empty_memory  # noqa: F401 - a fixture
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -202,3 +202,19 @@ def test_without_a_tenant_every_route_is_reached(db):
     for _, _, paths in paths_with_keys("Globex", "GX1", "GLIB"):
         for path in list(resolved(paths))[:1]:
             assert through_the_gates(path, AnonymousUser(), "localhost")[1], path
+
+
+# The admin
+
+
+def test_the_hosts_admin_edits_site_values_with_our_editor(tenants):
+    from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
+
+    operator = get_user_model().objects.create_superuser("operator", "operator@example.com", "edx")
+    client = client_of(operator, "localhost" if IS_LMS else "studio.localhost")
+    row = SiteConfiguration.objects.get(site__domain="acme.localhost")
+    there = "/admin/site_configuration/siteconfiguration/"
+    page = body_of(client.get(f"{there}{row.pk}/change/"))
+    assert "ccx-json-editor" in page and "PLATFORM_NAME" in page
+    assert "acme.localhost" in body_of(client.get(there))
+    assert client.get(f"{there}{row.pk}/history/").status_code == 200

@@ -22,6 +22,7 @@ from common.djangoapps.student.roles import CourseInstructorRole, OrgInstructorR
 from django.test.utils import override_settings
 from edx_django_utils.cache import RequestCache
 from opaque_keys.edx.keys import CourseKey
+from opaque_keys.edx.locator import LibraryLocatorV2
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 from openedx.core.djangoapps.content.search import api as search
 from openedx.core.djangoapps.content.search.models import SearchAccess
@@ -292,6 +293,24 @@ class TestStudio(SharedModuleStoreTestCase):
         api.remove_member(self.staff, "Acme")
         assert client.get(path).json()["content"] is None
         assert "Acme" not in body_of(client.get(path))
+
+    # Files: what an import has put into an own course is judged when it is used
+
+    def test_an_own_block_that_names_a_foreign_library_gets_nothing_from_it(self):
+        foreign = libraries.get_library_components(LibraryLocatorV2.from_string("lib:Globex:lib2")).first()
+        usage = f"lb:Globex:lib2:html:{foreign.local_key}" if foreign else "lb:Globex:lib2:html:html1"
+        block = self.courses["Acme"]["block"]
+        store = modulestore()
+        with store.bulk_operations(block.location.course_key):
+            own = store.get_item(block.location)
+            own.upstream = usage
+            store.update_item(own, self.super.id)
+        for user in (self.author, self.staff):
+            client = client_of(user, HOST)
+            answer = client.post(f"/api/contentstore/v2/downstreams/{block.location}/sync")
+            assert answer.status_code in (400, 403, 404), body_of(answer)
+            assert "Globex lib2" not in body_of(client.get(f"/api/contentstore/v2/downstreams/{block.location}"))
+            assert "Globex text" not in body_of(client.get(f"/xblock/{block.location}"))
 
     # People
 
