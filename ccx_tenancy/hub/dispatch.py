@@ -7,6 +7,7 @@ few calls are out at a time, and one that fails rests for a while; so however lo
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
@@ -82,7 +83,7 @@ class Dispatcher:
             out[call.delivery.receiver_id] = out.get(call.delivery.receiver_id, 0) + 1
         full = [receiver for receiver, count in out.items() if count >= CALLS_EACH]
         started = 0
-        for pk, receiver in heads().exclude(receiver__in=full).values_list("pk", "receiver_id")[:_BATCH]:
+        for pk, receiver in heads(full).values_list("pk", "receiver_id")[:_BATCH]:
             if started >= room:
                 break
             if out.get(receiver, 0) >= CALLS_EACH:
@@ -149,7 +150,8 @@ class Dispatcher:
                 return
             if word == DONE:
                 _outdate(delivery)
-            Receiver.objects.filter(pk=delivery.receiver_id, failures__gt=0).update(failures=0, resting_until=None)
+            if delivery.receiver.failures:
+                Receiver.objects.filter(pk=delivery.receiver_id).update(failures=0, resting_until=None)
 
     def _note(self, delivery: Delivery, status: int | None, error: object, seconds: float) -> None:
         Attempt.objects.create(
@@ -157,17 +159,22 @@ class Dispatcher:
         )
 
 
-def heads() -> Any:
-    """Return the deliveries that may be sent now: the first of each course and receiver, of receivers that are up."""
+def heads(full: Collection[int] = ()) -> Any:
+    """Return the deliveries that may be sent now: the first of each course and receiver, of receivers that are up.
+
+    ``full`` are receivers that have enough. They, and those that rest, are left out by name: however much waits for
+    them, it is not looked at.
+    """
     now = timezone.now()
+    is_up = Q(resting_until__isnull=True) | Q(resting_until__lte=now)
+    up = list(Receiver.objects.filter(is_up, enabled=True).exclude(pk__in=full).values_list("pk", flat=True))
     earlier = Delivery.objects.filter(
         receiver=OuterRef("receiver"),
         course_uuid=OuterRef("course_uuid"),
         state=State.WAITING,
         sequence__lt=OuterRef("sequence"),
     )
-    is_up = Q(receiver__resting_until__isnull=True) | Q(receiver__resting_until__lte=now)
-    return Delivery.objects.due(now).filter(is_up, ~Exists(earlier), receiver__enabled=True)
+    return Delivery.objects.due(now).filter(~Exists(earlier), receiver__in=up)
 
 
 def _rest(receiver: int) -> None:

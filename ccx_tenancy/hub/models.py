@@ -338,6 +338,7 @@ class Delivery(DurableRow):
         indexes = [
             models.Index(fields=["receiver", "course_uuid", "state", "sequence"], name="ccx_hub_delivery_lane"),
             models.Index(fields=["state", "due_at"], name="ccx_hub_delivery_due"),
+            models.Index(fields=["receiver", "state", "due_at"], name="ccx_hub_delivery_receiver"),
         ]
 
     def __str__(self) -> str:

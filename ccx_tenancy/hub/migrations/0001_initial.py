@@ -574,6 +574,10 @@ class Migration(migrations.Migration):
             model_name="delivery",
             index=models.Index(fields=["state", "due_at"], name="ccx_hub_delivery_due"),
         ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(fields=["receiver", "state", "due_at"], name="ccx_hub_delivery_receiver"),
+        ),
         migrations.AddConstraint(
             model_name="course",
             constraint=models.UniqueConstraint(fields=("instance", "course_digest"), name="ccx_hub_course_of_instance"),
