@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from ccx_tenancy import middleware
 from ccx_tenancy.site_config import helpers
 from sandbox.surfaces import TENANT_URLCONFS, platform_host
 
@@ -33,6 +35,17 @@ class SurfaceMiddleware:
             return HttpResponseNotFound(render_to_string("ccx_tenancy/archived.html"))
         request.urlconf = urlconf
         return self.get_response(request)
+
+
+class CoursePartitionMiddleware(middleware.CoursePartitionMiddleware):
+    """The library's, but where hub and portal are: in a real installation they stand alone, and no gate is there."""
+
+    async_capable = False
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Pass on what is for the hub or the portal; look at the rest."""
+        found = None if getattr(request, "tenant", None) is not None else platform_host(request)
+        return self.get_response(request) if found is not None and found.is_apart else super().__call__(request)
 
 
 class SiteLanguageMiddleware:

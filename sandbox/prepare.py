@@ -11,12 +11,16 @@ from django.contrib.sites.models import Site
 from django.core.management import call_command
 
 from ccx_tenancy.tenants.api import TenantDomain
+from sandbox import marketplace
 from sandbox.paths import SEED
 from sandbox.surfaces import PLATFORM_HOSTS
 
 
-def prepare(out: TextIO) -> None:
-    """Migrate and load the seed files. Raises CommandError, which names the file and the place, for a bad one."""
+def prepare(out: TextIO, port: int) -> None:
+    """Migrate, load the seed files, and let LMS, hub and portal know each other on that port.
+
+    Raises CommandError, which names the file and the place, for a bad seed file.
+    """
     call_command("migrate", verbosity=0)
     site = Site.objects.get(pk=settings.SITE_ID)
     if site.domain != "localhost":  # Django makes the default site under example.com.
@@ -24,6 +28,7 @@ def prepare(out: TextIO) -> None:
         site.save()
     call_command("tenancy", "apply", str(SEED / "tenants.json"), stdout=out)
     call_command("sandbox_seed", stdout=out)
+    marketplace.connect(port)
 
 
 def describe(port: int) -> str:

@@ -63,7 +63,7 @@ def _serve(port: int | None, *, serves: bool) -> int:
             django.setup()
             from sandbox import prepare
 
-            prepare.prepare(sys.stdout)
+            prepare.prepare(sys.stdout, shown)
             print(f"\n{prepare.describe(shown)}\n", flush=True)
             if listening:
                 print(f"Serving on {server.HOST}, port {shown}. Ctrl-C stops.", flush=True)

@@ -50,6 +50,9 @@ INSTALLED_APPS = [
     "ccx_tenancy.pages",
     "ccx_tenancy.rest_api",
     "ccx_tenancy.ccxcon",
+    "oauth2_provider",
+    "ccx_tenancy.hub",
+    "ccx_tenancy.portal",
     "sandbox.courses",
     "sandbox.accounts",
     "sandbox.lms",
@@ -68,7 +71,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "ccx_tenancy.middleware.TenantAccessMiddleware",
-    "ccx_tenancy.middleware.CoursePartitionMiddleware",
+    "sandbox.middleware.CoursePartitionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -77,6 +80,8 @@ MIDDLEWARE = [
 AUTHENTICATION_BACKENDS = [
     "ccx_tenancy.backends.OrganizationMemberBackend",
     "ccx_tenancy.backends.DefaultSiteBackend",
+    # Takes what the portal's own pages send, and nothing else.
+    "ccx_tenancy.portal.backends.PortalBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -138,5 +143,7 @@ CCX_TENANCY: dict[str, object] = {
     "OUTGOING_PRIVATE_NETWORKS": ["127.0.0.0/8", "::1/128"],
     "CCXCON_COALESCE_SECONDS": 0,
     "CCXCON_AUTHENTICATION": ["sandbox.courses.tokens.TokenAuthentication"],
+    "PORTAL_URL": f"http://portal.localhost:{_port()}",
+    "PORTAL_GATEWAY": "ccx_tenancy.portal.gateways.pretend.PretendGateway",
     "INVITATION_URL": f"http://{{domain}}:{_port()}/tenancy/invitations/{{token}}/",
 }

@@ -18,16 +18,24 @@ from ccx_tenancy.tenants.api import normalize_host
 
 @dataclass(frozen=True, slots=True)
 class PlatformHost:
-    """A host name of the platform: its ``surface``, the module of its URLs, and what a person finds there."""
+    """A host name of the platform: its ``surface``, the module of its URLs, and what a person finds there.
+
+    ``is_apart``: in a real installation a deployment of its own, which knows no tenants.
+    """
 
     surface: str
     urlconf: str
     shows: str
+    is_apart: bool = False
 
 
 PLATFORM_HOSTS = {
     "localhost": PlatformHost("lms", "sandbox.urls", "the platform's default site"),
     "studio.localhost": PlatformHost("studio", "sandbox.studio.urls", "Studio, one for all tenants"),
+    "portal.localhost": PlatformHost("lms", "sandbox.portal_urls", "the Teacher's Portal", is_apart=True),
+    "hub.localhost": PlatformHost(
+        "lms", "sandbox.hub_urls", "the hub, for programs (/o/token/, /api/v1/)", is_apart=True
+    ),
 }
 # The same as localhost, for those who type the number.
 _SAME = {"127.0.0.1": "localhost"}

@@ -6,9 +6,10 @@ from django.db.models import Count
 
 from ccx_tenancy.outgoing.durable import State
 from ccx_tenancy.portal import fulfilment, payments, webhooks
+from ccx_tenancy.portal.links import move_instance
 from ccx_tenancy.portal.models import Course, Holding, Order, OrderLine, Payment, Refund, Source
 
-__all__ = ["Course", "Holding", "Order", "OrderLine", "Payment", "Refund", "Source", "status", "step"]
+__all__ = ["Course", "Holding", "Order", "OrderLine", "Payment", "Refund", "Source", "move_instance", "status", "step"]
 
 
 def step() -> int:

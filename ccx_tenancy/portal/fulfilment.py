@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from ccx_tenancy.audit import api as audit
@@ -119,9 +120,17 @@ def _change(holding: Holding) -> int | None:
         holding.refuse(f"{source.name} is an original CCXCon, which cannot change the seats of a CCX.")
         return None
     answer = Hub(source).change_seats(holding.hub_id, holding.seats, holding.version)
-    if answer.is_success:
+    if not answer.is_success:
+        holding.answered(answer)
+        return None
+    found = answer.json() if answer.body.strip() else None
+    if _seats(found) in (None, holding.seats):
         return holding.seats
-    holding.answered(answer)
+    # Somebody changed them there, under a version that ours was not above. What was paid for counts.
+    theirs = found.get("version") if isinstance(found, dict) else None
+    version = max(holding.version, theirs if isinstance(theirs, int) else 0) + 1
+    Holding.objects.filter(pk=holding.pk, version=holding.version).update(version=version)
+    holding.failed(f"The hub has {_seats(found)} seats, and {holding.seats} are paid for.", status=answer.status)
     return None
 
 
@@ -153,8 +162,7 @@ def reconcile(say: Callable[[str], None]) -> int:
         wrong += 1
         say(f"{holding.ccx_id}: paid for are {holding.seats} seats, the hub (status {answer.status}) has {seats}.")
         if seats is not None:
-            Holding.objects.filter(pk=holding.pk).update(seats_sent=seats)
-            holding.retry_now()
+            Holding.objects.filter(pk=holding.pk).arm(seats_sent=seats, version=F("version") + 1)
     return wrong
 
 

@@ -31,7 +31,7 @@ class HubAway(TenancyError):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a hub says of a login link."""
+    """What a hub says of a login link; of its nonce the SHA-256."""
 
     source: Source
     uid: str
@@ -57,8 +57,8 @@ def check(token: str) -> Link:
             values = [found.get(name) for name in ("uid", "instance", "nonce")]
             if all(isinstance(one, str) and one for one in values):
                 uid, instance, nonce = map(str, values)
-                if len(uid) <= 64 and len(instance) <= 500 and len(nonce) <= 64:
-                    return Link(source, uid, instance, nonce)
+                if len(uid) <= 255 and len(instance) <= 500:
+                    return Link(source, uid, instance, hashlib.sha256(nonce.encode()).hexdigest())
         if found is None:
             away = away or HubAway(f"The hub answered {answer.status}.")
         elif isinstance(found, dict) and isinstance(found.get("error"), str):
@@ -76,7 +76,7 @@ def is_used(link: Link) -> bool:
 def use(token: str, user: Any) -> Identity:
     """Link an account to the anonymous id of a login link, once. Raises LinkRefused, HubAway, Conflict."""
     link = check(token)
-    digest = hashlib.sha256("\n".join([str(link.source.pk), link.instance, link.uid]).encode()).hexdigest()
+    digest = digest_of(link.source, link.instance, link.uid)
     try:
         with transaction.atomic():
             UsedLink.objects.create(source=link.source, nonce=link.nonce, user=user)
@@ -91,6 +91,24 @@ def use(token: str, user: Any) -> Identity:
     except IntegrityError:
         raise LinkRefused("This link was used already.") from None
     return identity
+
+
+def digest_of(source: Source, instance: str, uid: str) -> str:
+    """Return what tells identities apart exactly, on every database."""
+    return hashlib.sha256(f"{source.pk}\n{instance}\n{uid}".encode()).hexdigest()
+
+
+def move_instance(source: Source, old: str, new: str) -> int:
+    """An instance has another address: let its courses and instructors be those of the new one; return how many rows
+    were changed. Webhooks of the new address are refused until then."""
+    with transaction.atomic():
+        changed = Course.objects.filter(source=source, instance=old).update(instance=new)
+        for identity in Identity.objects.filter(source=source, instance=old):
+            identity.instance, identity.digest = new, digest_of(source, new, identity.uid)
+            identity.save(update_fields=["instance", "digest"])
+            changed += 1
+        audit.record("portal.move", target=new, before=old, after=new)
+    return changed
 
 
 def courses_of(link: Link) -> int:

@@ -157,7 +157,7 @@ class CourseInstructor(models.Model):
     """The anonymous id of an instructor, as the instance that sent the course made it."""
 
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="instructors")
-    uid = models.CharField(max_length=64, db_index=True)
+    uid = models.CharField(max_length=255, db_index=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -244,7 +244,7 @@ class Identity(models.Model):
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+")
     instance = models.CharField(_("instance"), max_length=500)
-    uid = models.CharField(_("anonymous id"), max_length=64)
+    uid = models.CharField(_("anonymous id"), max_length=255)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
@@ -258,7 +258,7 @@ class Identity(models.Model):
 
 
 class UsedLink(models.Model):
-    """A login link that was used."""
+    """A login link that was used, by the SHA-256 of its nonce."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
     nonce = models.CharField(max_length=64)

@@ -460,3 +460,8 @@ def account_page(request: HttpRequest) -> HttpResponseBase:
         messages.success(request, _("Saved."))
         return redirect("ccx_portal:account")
     return _render(request, "account", {"form": form})
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    """The page of what is not there; a project of the portal alone names it as its ``handler404``."""
+    return _guarded(_render(request, "not_found", {}, status=404))

@@ -24,7 +24,7 @@ from ccx_tenancy.portal.models import Course, CourseInstructor, Module, Received
 #: An event is remembered longer than its signature is good.
 REMEMBERED = timedelta(days=7)
 _ID_LENGTH = 64
-_UID_LENGTH = 64
+_UID_LENGTH = 255
 _VERSIONS = range(-1, 2**63)
 
 
