@@ -26,7 +26,7 @@ from ccx_tenancy.portal.gateways import gateway
 from ccx_tenancy.portal.models import CartLine, Course, Holding, Module, Order, OrderLine, Payment, Profile, Refund
 
 
-class CartChanged(Conflict):
+class CartChanged(InvalidInput):
     """What would be charged is not what the buyer saw. Nothing was ordered."""
 
 

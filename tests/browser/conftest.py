@@ -8,12 +8,18 @@ that must include them cannot pass without.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -102,3 +108,27 @@ def new_page(browser):
 def page(new_page):
     """One page; see ``new_page``."""
     return new_page()
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    """A sandbox of its own on a port that was free."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "DJANGO_"))}
+    log = folder / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, str(ROOT / "sandbox" / "run.py"), "serve", "--port", "0"],
+            env={**environment, "SANDBOX_VAR": str(folder)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            deadline = time.monotonic() + 120
+            while not (found := re.search(r"Serving on 127\.0\.0\.1, port (\d+)\.", log.read_text())):
+                assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            yield int(found[1])
+        finally:
+            server.terminate()
+            assert server.wait(30) == 0

@@ -1,41 +1,10 @@
 """The sandbox in a real browser: one tenant's member, an invitation, its mail, and the other tenant's door."""
 
-import os
 import re
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory):
-    """A sandbox of its own on a port that was free."""
-    folder = tmp_path_factory.mktemp("sandbox")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "DJANGO_"))}
-    log = folder / "server.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, str(ROOT / "sandbox" / "run.py"), "serve", "--port", "0"],
-            env={**environment, "SANDBOX_VAR": str(folder)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            deadline = time.monotonic() + 120
-            while not (found := re.search(r"Serving on 127\.0\.0\.1, port (\d+)\.", log.read_text())):
-                assert server.poll() is None and time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-            yield int(found[1])
-        finally:
-            server.terminate()
-            assert server.wait(30) == 0
 
 
 def sign_in(page, address, name):

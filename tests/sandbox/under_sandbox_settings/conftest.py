@@ -12,7 +12,7 @@ from sandbox.prepare import prepare
 def sandbox(db, settings):
     settings.EMAIL_BACKEND = "sandbox.outbox.backend.EmailBackend"  # The test runner puts one of its own in its place.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    prepare(io.StringIO())
+    prepare(io.StringIO(), 8000)
 
 
 @pytest.fixture

@@ -262,6 +262,6 @@ def test_a_name_with_markup_is_shown_as_text(browse):
 
 def test_setting_up_again_brings_the_configuration_of_the_file_back(browse):
     set_site_values(MAXI, {"PLATFORM_NAME": "Changed"})
-    prepare(io.StringIO())
+    prepare(io.StringIO(), 8000)
     assert "Maxi's Academy" in text(browse(MAXI).get("/"))
     assert Site.objects.get(pk=1).domain == "localhost"
