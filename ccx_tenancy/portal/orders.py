@@ -89,7 +89,8 @@ def quote(user: Any, course: Course, modules: Iterable[Module], seats: int) -> Q
         raise InvalidInput("One or more courses are unavailable")
     if catalogue.owns(user, course):
         raise InvalidInput("User cannot purchase this course")
-    chosen = sorted(modules, key=lambda module: (module.order, module.pk))
+    # Read anew: the price that counts is the one that stands in the table now.
+    chosen = list(Module.objects.filter(pk__in=[module.pk for module in modules]))
     if not chosen:
         raise InvalidInput("uuids must not be empty")
     if any(module.course_id != course.pk or module.deleted or module.price is None for module in chosen):
