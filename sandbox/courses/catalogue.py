@@ -45,4 +45,4 @@ def custom_courses(user: AnyUser) -> list[CustomCourse]:
 
 
 def _takes_part(user: AnyUser, course: CustomCourse) -> bool:
-    return api.is_member(user) or course.enrollments.filter(user_id=user.pk).exists()
+    return api.is_member(user) or course.enrollments.filter(user__pk=user.pk).exists()
