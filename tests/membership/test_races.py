@@ -13,6 +13,7 @@ from django.db import connection, connections, transaction
 
 from ccx_tenancy import api, errors
 from ccx_tenancy.audit import api as audit
+from ccx_tenancy.hosts.openedx.projection import plan_roles
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.membership.models import OrganizationInvitation, OrganizationMembership
 
@@ -119,6 +120,8 @@ def test_fifty_changes_of_one_role_leave_one_role_and_a_record_that_fits():
     assert all(one[1] == next_one[0] for one, next_one in itertools.pairwise(chain))
     assert OrganizationMembership.objects.get(user=ann).role == chain[-1][1]
     assert api.has_role(ann, "AcmeX", chain[-1][1])
+    # What follows a change (the adapter to Open edX gives authors the host's roles) has followed the last one.
+    assert plan_roles([ann.pk]).give == plan_roles([ann.pk]).take == ()
 
 
 def test_who_is_added_fifty_times_is_a_member_once():

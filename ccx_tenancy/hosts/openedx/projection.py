@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from opaque_keys.edx.django.models import CourseKeyField
 from organizations.models import Organization
@@ -231,8 +232,15 @@ def apply_roles(plan: RolePlan) -> None:
 
 
 def follow(sender: Any, user_id: int, **kwargs: Any) -> None:
-    """Receiver of a changed membership: bring that user's roles into step."""
-    if conf.project_roles:
+    """Receiver of a changed membership: bring that user's roles into step.
+
+    One change of a user after the other, under the lock of the user's row: a plan made on what another process is about
+    to write would give a role twice, or give one back that was just taken.
+    """
+    if not conf.project_roles:
+        return
+    with transaction.atomic():
+        get_user_model()._default_manager.select_for_update().filter(pk=user_id).first()
         apply_roles(plan_roles([user_id]))
 
 
