@@ -17,7 +17,7 @@ from ccx_tenancy.conf import conf
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
 
-    from ccx_tenancy.ports import DirectRoles, SiteValueStore
+    from ccx_tenancy.ports import CustomCourses, DirectRoles, SiteValueStore
 
 
 class OpenEdxHost:
@@ -29,6 +29,13 @@ class OpenEdxHost:
         from ccx_tenancy.hosts.openedx.values import HostTable
 
         return HostTable()
+
+    @cached_property
+    def custom_courses(self) -> CustomCourses:
+        """The platform's courses and CCXs."""
+        from ccx_tenancy.hosts.openedx.custom_courses import OpenEdxCourses
+
+        return OpenEdxCourses()
 
     def surface(self, request: HttpRequest) -> str:
         """Return the surface of this service: the plug-in's settings set it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 from django.apps import AppConfig, apps
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
@@ -48,6 +49,10 @@ class OpenEdxConfig(AppConfig):
         receivers.connect()
         if isinstance(conf.host, OpenEdxHost):
             patches.install()
+            if apps.is_installed("ccx_tenancy.ccxcon") and find_spec("xmodule") is not None:
+                from ccx_tenancy.hosts.openedx import publishing
+
+                publishing.connect()
 
 
 def shape_problems() -> Iterable[str]:

@@ -23,6 +23,7 @@ APPS = (
     "ccx_tenancy.membership",
     "ccx_tenancy.pages",
     "ccx_tenancy.rest_api",
+    "ccx_tenancy.ccxcon",
     "ccx_tenancy.hosts.openedx",
 )
 
@@ -76,7 +77,15 @@ STEPS = {
 
 #: Our defaults where the host is Open edX. There an inactive account is one whose address is not confirmed yet, and
 #: Studio signs in through the platform's own LMS, so authors of all tenants have to get in there.
-DEFAULTS = {"HOST": HOST, "INACTIVE_USERS_SIGN_IN": True, "DEFAULT_SITE_LOGIN": "everybody"}
+DEFAULTS = {
+    "HOST": HOST,
+    "INACTIVE_USERS_SIGN_IN": True,
+    "DEFAULT_SITE_LOGIN": "everybody",
+    "CCXCON_AUTHENTICATION": (
+        "edx_rest_framework_extensions.auth.jwt.authentication.JwtAuthentication",
+        "openedx.core.lib.api.authentication.BearerAuthentication",
+    ),
+}
 
 #: The surface of each service, by the module of its root URLconf.
 SURFACES = {"lms.urls": "lms", "cms.urls": "studio"}
