@@ -13,9 +13,8 @@ import math
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet, Value
-from django.db.models.functions import Greatest
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
@@ -72,35 +71,39 @@ def follow_connector(connector: Connector) -> int:
     return resend(CourseExport.objects.filter(connector=connector, sent_version__isnull=False))
 
 
+@transaction.atomic
 def _note(connector_id: int, key: str) -> None:
     rows: Any = CourseExport.objects.filter(connector_id=connector_id, course_key=key)
-    while True:
-        later = Greatest(F("version") + 1, Value(first_version()))
-        # What waits for its first attempt goes on waiting: however often a course is published meanwhile, it is sent
-        # when the wait that the first of them began is over.
-        fresh = rows.filter(state=State.WAITING, attempts=0, lease="")
-        if fresh.update(version=later, modified=timezone.now()):
+    now = timezone.now()
+    wait = conf.ccxcon_coalesce_seconds
+    row = _locked(rows)
+    if row is None:
+        # The first time, and perhaps several publishers at once: they wait for each other at the connector's row. Of
+        # inserts that meet at an index MariaDB would end some as a deadlock.
+        if not Connector.objects.select_for_update().filter(pk=connector_id).exists():
             return
-        now = timezone.now()
-        wait = conf.ccxcon_coalesce_seconds
-        changed = rows.update(
-            version=later,
-            state=State.WAITING,
-            attempts=0,
-            last_error="",
-            due_at=now + timedelta(seconds=wait),
-            modified=now,
-        )
-        if not changed:
-            try:
-                with transaction.atomic():
-                    CourseExport.objects.create(
-                        connector_id=connector_id, course_key=key, due_at=now + timedelta(seconds=wait)
-                    )
-            except IntegrityError:
-                continue  # Another publisher was faster: its row is there now.
-        _kick(rows.values_list("pk", flat=True).get(), wait)
+        row = _locked(rows)
+    if row is None:
+        due_at = now + timedelta(seconds=wait)
+        row = CourseExport.objects.create(connector_id=connector_id, course_key=key, due_at=due_at)
+        _kick(row.pk, wait)
         return
+    version = max(row.version + 1, first_version())
+    mine: Any = CourseExport.objects.filter(pk=row.pk)
+    if row.state == State.WAITING and row.attempts == 0 and not row.lease:
+        # It goes on waiting: however often a course is published meanwhile, it is sent when the wait that the first of
+        # them began is over.
+        mine.update(version=version, modified=now)
+        return
+    mine.arm(version=version)
+    mine.update(due_at=now + timedelta(seconds=wait))
+    _kick(row.pk, wait)
+
+
+def _locked(rows: Any) -> CourseExport | None:
+    """Return the row, locked by the index that names it: an update that searched would lock what it passes, too."""
+    found: CourseExport | None = rows.select_for_update().first()
+    return found
 
 
 def _kick(pk: int, wait: float) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import pytest
+from celery import current_app
 from opaque_keys.edx.keys import CourseKey
 
 from ccx_tenancy import api
@@ -59,6 +60,15 @@ def marketplace(settings, loopback):  # noqa: F811
         "CCXCON_COALESCE_SECONDS": 0,
         "CCXCON_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
     }
+
+
+@pytest.fixture(autouse=True)
+def broker():
+    """Tasks are published to a broker in memory, which nobody reads: what is due is sent by the tests themselves."""
+    before = current_app.conf.broker_url
+    current_app.conf.broker_url = "memory://"
+    yield
+    current_app.conf.broker_url = before
 
 
 @pytest.fixture
@@ -131,8 +141,6 @@ def teacher(globex, make_user):  # noqa: F811
 @pytest.fixture
 def celery_eager():
     """Tasks run where they are published, as in a project without a broker."""
-    from celery import current_app
-
     before = current_app.conf.task_always_eager
     current_app.conf.task_always_eager = True
     yield
