@@ -5,7 +5,7 @@ Whose account a name is depends on the installation too: ``CCX_TENANCY["ACCOUNT_
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -146,9 +146,11 @@ class CustomCourses(Protocol):
         seats: int,
         modules: Sequence[str] | None,
         staffed_by_master: bool,
+        announce: Callable[[str], None],
     ) -> str:
         """Make a CCX and return its key. ``staffed_by_master``: the course team of the master course is also the
-        CCX's. Raises UnknownCourse."""
+        CCX's. ``announce`` is called with the key as soon as that is known, before anybody is enrolled or gets a role:
+        from then on it is known who runs the CCX. Raises UnknownCourse."""
 
     def read(self, key: str) -> CustomCourse | None:
         """Return a CCX, None where there is none."""

@@ -74,8 +74,9 @@ def create(data: Any, *, caller: Any, key: str) -> Result:
     """Make a CCX as ``data`` says (the fields of the host's CCX API, and ``organization``), for a caller.
 
     The caller is a platform operator or an administrator of the master course's organization. The CCX is run by
-    ``organization``, of which the coach must be a member; without it by the one organization of a tenant that the coach
-    belongs to, or else by the master course's. The same ``key`` gives the same answer. Raises OrderRefused.
+    ``organization``, of which the coach must be a member; without it by the master course's, if the coach is one of
+    its members, or by the one organization of a tenant that the coach belongs to. The same ``key`` gives the same
+    answer. Raises OrderRefused.
     """
     key_hash = hash_of_key(key)
     if not isinstance(data, Mapping):
@@ -100,20 +101,24 @@ def create(data: Any, *, caller: Any, key: str) -> Result:
 
 
 def _make(order: CcxOrder, course: MasterCourse, modules: Sequence[str] | None) -> None:
-    made = conf.host.custom_courses.create(
+    def announce(made: str) -> None:
+        order.ccx_key = made
+        order.ccx_number = int(made.rpartition("ccx@")[2])
+        order.save(update_fields=["ccx_key", "ccx_number"])
+        if not order.run_by_master:
+            owners.changed()
+
+    conf.host.custom_courses.create(
         course.key,
         coach=order.coach,
         display_name=order.display_name,
         seats=order.seats,
         modules=modules,
         staffed_by_master=order.run_by_master,
+        announce=announce,
     )
-    order.ccx_key = made
-    order.ccx_number = int(made.rpartition("ccx@")[2])
     order.answer = _as_json(order, _read(order))
-    order.save(update_fields=["ccx_key", "ccx_number", "answer"])
-    if not order.run_by_master:
-        owners.changed()
+    order.save(update_fields=["answer"])
     _record("create", order, None, order.caller)
 
 
@@ -318,6 +323,12 @@ def _runner_from(named: Any, coach: Any, master: str) -> str:
         ranks = membership.memberships_of(coach.pk)
         owned = [name for name in ranks if (owner := tenants.owner_of(name)) is not None and owner.is_active]
         found = _spelled(owned[0]) if len(owned) == 1 else None
+        if found is None and tenants.owner_of(master) is not None:
+            raise _field(
+                "organization",
+                "coach_not_in_organization",
+                "The coach belongs to no organization, or to several; name the one that runs the CCX.",
+            )
         return found or master
     found = _spelled(named) if isinstance(named, str) else None
     # The same words whether it is there or not: who orders is not told of other tenants.

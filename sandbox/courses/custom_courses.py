@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -89,6 +89,7 @@ class SandboxCourses:
         seats: int,
         modules: Sequence[str] | None,
         staffed_by_master: bool,
+        announce: Callable[[str], None],
     ) -> str:
         """Make a custom course; who may enter it is asked of the partition, so there is no team to write down."""
         master = Course.objects.filter(id=CourseKey.from_string(master_key)).first()
@@ -102,6 +103,7 @@ class SandboxCourses:
             chapters=None if modules is None else list(modules),
             start=timezone.now(),
         )
+        announce(made.key)
         return made.key
 
     def read(self, key: str) -> Described | None:

@@ -305,7 +305,8 @@ def test_without_an_organization_the_coachs_own_runs_the_ccx(client, wanted):
     assert post(client, wanted).json()["organization"] == "GlobexX"
 
 
-def test_a_coach_of_no_organization_runs_a_ccx_of_the_sellers(client, wanted, make_user):
+def test_a_coach_of_no_organization_runs_none(client, wanted, make_user):
     del wanted["organization"]
     wanted["coach_email"] = make_user("freelancer").email
-    assert post(client, wanted).json()["organization"] == "AcmeX"
+    answer = post(client, wanted)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "coach_not_in_organization")

@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from django.core.management import load_command_class
+from django.core.management import get_commands, load_command_class
 
 from ccx_tenancy import api
 from tests.conftest import ROOT
@@ -20,13 +20,13 @@ def section(name):
 
 
 def parsers(name):
-    parser = load_command_class("ccx_tenancy", name).create_parser("manage.py", name)
+    parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             yield from action.choices.items()
 
 
-@pytest.mark.parametrize("name", ["tenancy", "site_config"])
+@pytest.mark.parametrize("name", ["tenancy", "site_config", "ccxcon"])
 def test_every_action_and_option_is_documented(name):
     text = section(name)
     for action, parser in parsers(name):

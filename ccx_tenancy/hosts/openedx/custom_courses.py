@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,6 +64,7 @@ class OpenEdxCourses:
         seats: int,
         modules: Sequence[str] | None,
         staffed_by_master: bool,
+        announce: Callable[[str], None],
     ) -> str:
         """Make a CCX as the host's CCX API does. The host is told of it, and the coach by mail, after the commit."""
         from ccx_keys.locator import CCXLocator
@@ -95,6 +96,7 @@ class OpenEdxCourses:
                 for unit in sequence.get_children():
                     override_field_for_ccx(ccx, unit, "visible_to_staff_only", True)
         locator = CCXLocator.from_course_locator(course_key, str(ccx.id))
+        announce(str(locator))
         make_user_coach(coach, course_key)
         enroll_email(course_id=locator, student_email=coach.email, auto_enroll=True, message_students=False)
         assign_staff_role_to_ccx(locator, coach, course_key)

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import TenantContext, current_tenant
+from ccx_tenancy.hosts.openedx.roles import COACH
 from ccx_tenancy.membership import api as membership
-from ccx_tenancy.partition import policy
+from ccx_tenancy.partition import owners, policy
 from ccx_tenancy.tenants import index
 from ccx_tenancy.tenants.api import fold
 
@@ -45,7 +46,11 @@ def check_role(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> 
     """Receiver before a row of the host's ``CourseAccessRole`` is saved. Raises RoleRefused."""
     if raw or not policy.has_tenants():
         return
-    organization = instance.org or getattr(instance.course_id, "org", None)
+    if instance.role == COACH:
+        # It says that somebody may run a CCX of the course, and opens nothing of the course itself.
+        return
+    runner = owners.run_by(str(instance.course_id)) if instance.course_id else None
+    organization = runner or instance.org or getattr(instance.course_id, "org", None)
     owner = _owner_of(organization) if organization else None
     user = instance.user
     if owner is None or policy.is_operator(user) or membership.is_member(user, owner):

@@ -16,7 +16,9 @@ from opaque_keys.edx.locator import LibraryLocatorV2
 from ccx_tenancy.ports import DirectRoles
 from ccx_tenancy.tenants.api import owner_of
 
-#: Roles of a course or library team that open Studio; in the LMS every role counts.
+#: The role of who may run CCXs of a course. It opens nothing of the course itself.
+COACH = "ccx_coach"
+#: Roles of a course or library team that open Studio; in the LMS every role but the coach's counts.
 STUDIO_ROLES = ("instructor", "staff", "library_user")
 
 
@@ -99,7 +101,7 @@ def grantees_in(organizations: Iterable[str]) -> QuerySet[Any]:
 
 def _access_roles(user: Any, surface: str) -> QuerySet[Any]:
     rows: QuerySet[Any] = apps.get_model("student.CourseAccessRole").objects.filter(user_id=user.pk)
-    return rows.filter(role__in=STUDIO_ROLES) if surface == "studio" else rows
+    return rows.filter(role__in=STUDIO_ROLES) if surface == "studio" else rows.exclude(role=COACH)
 
 
 def library_grants(user: Any) -> QuerySet[Any]:

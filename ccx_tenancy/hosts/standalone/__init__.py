@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -43,6 +43,7 @@ class NoCustomCourses:
         seats: int,
         modules: Sequence[str] | None,
         staffed_by_master: bool,
+        announce: Callable[[str], None],
     ) -> str:
         """Raise UnknownCourse."""
         raise _unknown(master_key)

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from common.djangoapps.student.tests.factories import UserFactory
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -51,7 +52,7 @@ class CustomCoursesTest(ModuleStoreTestCase):
         self.courses = conf.host.custom_courses
 
     def person(self, name, organization=None, role="learner"):
-        user = get_user_model().objects.create_user(name, f"{name}@example.com", "edx")
+        user = UserFactory.create(username=name, email=f"{name}@example.com")
         if organization:
             api.add_member(user, organization, role)
         return user
@@ -73,7 +74,8 @@ class CustomCoursesTest(ModuleStoreTestCase):
         from common.djangoapps.student.models import anonymous_id_for_user
         from common.djangoapps.student.roles import CourseInstructorRole, OrgInstructorRole
 
-        team, whole, member = (self.person(name) for name in ("team", "whole", "member"))
+        team, whole = self.person("team", "Acme"), self.person("whole", "Acme")
+        member = self.person("member")
         CourseInstructorRole(self.course.id).add_users(team)
         OrgInstructorRole("Acme").add_users(whole)
         api.add_member(member, "Acme", "admin")
@@ -120,7 +122,7 @@ class CustomCoursesTest(ModuleStoreTestCase):
         from common.djangoapps.student.models import CourseEnrollment
         from common.djangoapps.student.roles import CourseCcxCoachRole, CourseInstructorRole, CourseStaffRole
 
-        master_team = self.person("master_team")
+        master_team = self.person("master_team", "Acme")
         CourseInstructorRole(self.course.id).add_users(master_team)
         with self.captureOnCommitCallbacks(execute=True):
             seller, key = self.order(course_modules=[str(self.chapters[1].location)])
@@ -146,7 +148,7 @@ class CustomCoursesTest(ModuleStoreTestCase):
         with self.captureOnCommitCallbacks(execute=True):
             seller, key = self.order()
         locator = apps.get_model("ccx.CustomCourseForEdX").objects.get().locator
-        learners = [self.person(f"learner{number}") for number in range(3)]
+        learners = [self.person(f"learner{number}", "Globex") for number in range(3)]
         for learner in learners:
             CourseEnrollment.enroll(learner, locator)
         answer = ccxcon.set_seats(key, 30, caller=seller, version=1)
@@ -171,10 +173,13 @@ class CustomCoursesTest(ModuleStoreTestCase):
         _, key = self.order()
         locator = apps.get_model("ccx.CustomCourseForEdX").objects.get().locator
         learner, stranger = self.person("learner"), self.person("stranger")
-        CourseEnrollment.enroll(learner, locator)
+        # Enrolled before there were tenants: nobody is enrolled now who is no member.
+        CourseEnrollment.objects.create(user=learner, course_id=locator)
         acme, globex = self.person("acme_owner", "Acme", "owner"), self.person("globex_learner", "Globex")
         teacher = get_user_model().objects.get(username="teacher")
         assert [api.can_see(user, key, "lms") for user in (learner, stranger, acme)] == [True, False, False]
+        # What the order gave the coach opens the CCX, and not the seller's course.
+        assert not api.can_see(teacher, self.key, "lms")
         with api.tenant_context("globex"):
             assert api.can_see(globex, key, "lms")
             assert api.can_see(teacher, key, "lms")
