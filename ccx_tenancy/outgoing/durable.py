@@ -15,6 +15,7 @@ import logging
 import random
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -33,6 +34,11 @@ logger = logging.getLogger(__name__)
 
 #: What `outcome` says of an answer.
 DONE, RETRY, REFUSE = "done", "retry", "refuse"
+
+#: For how long nothing is published in this process to a broker that could not be reached.
+QUIET_SECONDS = 15.0
+
+_away: dict[str, float] = {}
 
 _RETRIED = {401, 408, 423, 425, 429}
 
@@ -199,13 +205,18 @@ def backoff(attempts: int) -> float:
 def kick(task: Any, *arguments: Any, countdown: float = 0.0) -> None:
     """Publish a Celery task once the transaction is committed, to be run after ``countdown`` seconds.
 
-    A broker that cannot be reached is logged and no more: the row is there, and the next sweep takes it up.
+    A broker that cannot be reached is logged and no more: the row is there, and the next sweep takes it up. Finding
+    that out takes seconds (of somebody's request, usually), so for a while after it no other publish is tried.
     """
 
     def publish() -> None:
+        broker = str(task.app.conf.broker_url)
+        if _away.get(broker, 0.0) > time.monotonic():
+            return
         try:
             task.apply_async(args=arguments, countdown=countdown or None, retry=False, ignore_result=True)
         except Exception:
+            _away[broker] = time.monotonic() + QUIET_SECONDS
             logger.warning(
                 "The task %s could not be published; the next sweep does its work.", task.name, exc_info=True
             )

@@ -153,19 +153,34 @@ def unreachable() -> None:
     """Never runs: its broker is not there."""
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_broker_that_is_down_is_logged_and_disturbs_nobody(caplog):
+@pytest.fixture
+def no_broker():
+    """A broker that is not there, for the time of a test."""
     app = unreachable.app
     before = app.conf.broker_url, app.conf.task_always_eager
     app.conf.update(broker_url="redis://127.0.0.1:1/0", task_always_eager=False)
-    try:
-        with transaction.atomic():
-            rows.create(content="kept")
-            durable.kick(unreachable)
-    finally:
-        app.conf.update(broker_url=before[0], task_always_eager=before[1])
+    yield
+    durable._away.clear()
+    app.conf.update(broker_url=before[0], task_always_eager=before[1])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_down_is_logged_and_disturbs_nobody(caplog, no_broker):
+    with transaction.atomic():
+        rows.create(content="kept")
+        durable.kick(unreachable)
     assert "could not be published" in caplog.text
     assert rows.due().count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_down_is_not_waited_for_each_time(caplog, no_broker):
+    for _ in range(3):
+        durable.kick(unreachable)
+    assert caplog.text.count("could not be published") == 1
+    durable._away.update(dict.fromkeys(durable._away, 0.0))  # Its time is over.
+    durable.kick(unreachable)
+    assert caplog.text.count("could not be published") == 2
 
 
 def test_nothing_is_published_when_the_transaction_is_rolled_back(db, django_capture_on_commit_callbacks):
