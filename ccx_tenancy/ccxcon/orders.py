@@ -75,8 +75,8 @@ def create(data: Any, *, caller: Any, key: str) -> Result:
 
     The caller is a platform operator or an administrator of the master course's organization. The CCX is run by
     ``organization``, of which the coach must be a member; without it by the master course's, if the coach is one of
-    its members, or by the one organization of a tenant that the coach belongs to. The same ``key`` gives the same
-    answer. Raises OrderRefused.
+    its members, or by the coach's own, if all of those are one tenant's. The same ``key`` gives the same answer. Raises
+    OrderRefused.
     """
     key_hash = hash_of_key(key)
     if not isinstance(data, Mapping):
@@ -321,13 +321,15 @@ def _runner_from(named: Any, coach: Any, master: str) -> str:
         if membership.rank_in(coach, master):
             return master
         ranks = membership.memberships_of(coach.pk)
-        owned = [name for name in ranks if (owner := tenants.owner_of(name)) is not None and owner.is_active]
-        found = _spelled(owned[0]) if len(owned) == 1 else None
+        owned = {name: owner for name in ranks if (owner := tenants.owner_of(name)) is not None and owner.is_active}
+        # Within one tenant all members reach it, whichever of its organizations runs it: the one with the best role.
+        is_clear = len({owner.id for owner in owned.values()}) == 1
+        found = _spelled(min(owned, key=lambda name: (-ranks[name], name))) if is_clear else None
         if found is None and tenants.owner_of(master) is not None:
             raise _field(
                 "organization",
                 "coach_not_in_organization",
-                "The coach belongs to no organization, or to several; name the one that runs the CCX.",
+                "The coach belongs to no tenant, or to several; name the organization that runs the CCX.",
             )
         return found or master
     found = _spelled(named) if isinstance(named, str) else None

@@ -305,6 +305,19 @@ def test_without_an_organization_the_coachs_own_runs_the_ccx(client, wanted):
     assert post(client, wanted).json()["organization"] == "GlobexX"
 
 
+def test_of_two_organizations_of_one_tenant_the_one_with_the_better_role_runs_it(client, wanted, teacher):
+    tenancy.create_tenant(
+        "initech", name="Initech", domain="initech.example.com", organizations=["InitechA", "InitechB"]
+    )
+    tenancy.remove_member(teacher, "GlobexX")
+    tenancy.add_member(teacher, "InitechA", "learner")
+    tenancy.add_member(teacher, "InitechB", "staff")
+    del wanted["organization"]
+    assert post(client, wanted).json()["organization"] == "InitechB"
+    tenancy.add_member(teacher, "GlobexX", "staff")
+    assert post(client, wanted, key="key 2").json()["error_code"] == "coach_not_in_organization"
+
+
 def test_a_coach_of_no_organization_runs_none(client, wanted, make_user):
     del wanted["organization"]
     wanted["coach_email"] = make_user("freelancer").email
