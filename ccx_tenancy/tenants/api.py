@@ -9,12 +9,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from organizations.models import Organization
 
 from ccx_tenancy.audit import api as audit
@@ -284,8 +286,7 @@ def create_rows(
         add_domain(tenant, domain, primary=True, actor=actor)
         if studio_domain is not None:
             add_domain(tenant, studio_domain, surface="studio", primary=True, actor=actor)
-        for short_name in wanted:
-            add_organization(tenant, short_name, actor=actor)
+        _add_organizations(tenant, wanted, actor=actor)
     return tenant
 
 
@@ -438,6 +439,34 @@ def add_organization(tenant: Tenant, short_name: str, *, actor: Any = None) -> T
     return link
 
 
+def _add_organizations(tenant: Tenant, short_names: Sequence[str], *, actor: Any = None) -> None:
+    """Do :func:`add_organization` for several checked names, in a handful of queries where nothing is in the way.
+
+    Those that have to be made are saved one by one: the host may listen to that.
+    """
+    found: dict[str, Organization] = {}
+    for part in chunks(short_names):
+        same = reduce(or_, (Q(short_name__iexact=name) for name in part))
+        for organization in Organization.objects.filter(same).order_by("pk"):
+            found.setdefault(organization.short_name, organization)
+    known = {fold(name) for name in found}
+    try:
+        with transaction.atomic():
+            for name in short_names:
+                if fold(name) not in known:
+                    found[name] = Organization.objects.create(short_name=name, name=name)
+            links = [
+                TenantOrganization(tenant=tenant, organization=found[name], folded=fold(name)) for name in short_names
+            ]
+            TenantOrganization.objects.bulk_create(links)
+    except (IntegrityError, KeyError):  # One is taken, is there in another case, or was made in between.
+        for name in short_names:
+            add_organization(tenant, name, actor=actor)
+        return
+    revisions.bump(revisions.TENANTS)
+    audit.record_each("organization.add", short_names, tenant_key=tenant.key, actor=actor)
+
+
 def remove_organization(tenant: Tenant, short_name: str, *, actor: Any = None) -> None:
     """Take an organization from a tenant: it becomes the platform's own. Raises InvalidKey where it has no such."""
     with revisions.together():
@@ -481,8 +510,9 @@ def checked_short_name(short_name: str) -> str:
 
 def checked_organizations(short_names: Iterable[str]) -> list[str]:
     """Return short names as a list without repetitions. Raises InvalidKey for one that no course key can hold."""
-    if isinstance(short_names, str):
-        raise InvalidKey(f"organizations is the text {short_names!r}; allowed is a list of short names.")
+    if isinstance(short_names, str) or not isinstance(short_names, Iterable):
+        what = "the text " if isinstance(short_names, str) else ""
+        raise InvalidKey(f"organizations is {what}{short_names!r}; allowed is a list of short names.")
     wanted: dict[str, str] = {}
     for name in short_names:
         twin = wanted.setdefault(fold(checked_short_name(name)), name)

@@ -26,14 +26,16 @@ def bump_tenants(sender: Any, **kwargs: Any) -> None:
 @receiver(post_delete, sender=Site)
 @receiver(post_save, sender=Organization)
 @receiver(post_delete, sender=Organization)
-def follow_host_tables(sender: Any, instance: Any, signal: Any, using: str, **kwargs: Any) -> None:
+def follow_host_tables(
+    sender: Any, instance: Any, signal: Any, using: str, created: bool = False, **kwargs: Any
+) -> None:
     """A Site or an Organization changed: a renamed organization's folded name follows, and the index is not true.
 
     The host may save both before our tables exist (``migrate sites`` makes the default site): nothing to tell then.
     """
     try:
         with transaction.atomic(using=using):
-            if sender is Organization and signal is post_save:
+            if sender is Organization and signal is post_save and not created:
                 links = TenantOrganization.objects.using(using).filter(organization=instance)
                 links.exclude(folded=fold(instance.short_name)).update(folded=fold(instance.short_name))
             revisions.bump(revisions.TENANTS)

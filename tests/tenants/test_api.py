@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.contrib.sites.models import Site
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from organizations.models import Organization
 
 from ccx_tenancy import api, errors
@@ -12,6 +13,7 @@ from ccx_tenancy.audit.models import AuditEntry
 from ccx_tenancy.site_config.models import SiteConfiguration
 from ccx_tenancy.tenants import api as tenants_api
 from ccx_tenancy.tenants.models import Revision, Tenant, TenantDomain, TenantOrganization
+from tests.counting import FRESHNESS
 
 
 def everything():
@@ -55,6 +57,29 @@ def test_an_existing_site_and_an_existing_organization_are_taken_over(db):
     assert organization.name == "A human name"
 
 
+def test_the_queries_of_many_organizations_do_not_grow_with_those_that_exist(db):
+    counts = []
+    for tenant, number in (("warm", 1), ("one", 1), ("ten", 10)):
+        names = [f"{tenant}{one}" for one in range(number)]
+        for name in names:
+            Organization.objects.create(short_name=name, name=f"The {name}")
+        with CaptureQueriesContext(connection) as queries:
+            made = api.create_tenant(tenant, name=tenant, domain=f"{tenant}.localhost", organizations=names)
+        counts.append(len([query for query in queries if FRESHNESS not in query["sql"]]))
+        assert sorted(made.tenant_organizations.values_list("folded", flat=True)) == sorted(names)
+    assert counts[1] == counts[2]
+    added = AuditEntry.objects.filter(action="organization.add", tenant_key="ten")
+    assert sorted(added.values_list("target", flat=True)) == sorted(names)
+
+
+def test_the_one_organization_of_many_that_is_taken_is_named(tenants):
+    before = everything()
+    for taken in ("blue", "BLUE"):
+        with pytest.raises(errors.OrganizationTaken, match=f"{taken!r}"):
+            api.create_tenant("new", name="New", domain="new.localhost", organizations=["NewX", taken, "NewY"])
+    assert everything() == before
+
+
 BASE = {"key": "third", "name": "Third", "domain": "third.localhost", "organizations": ["third"]}
 REFUSED = [
     ({"key": "maxi-academy"}, errors.TenantExists, "maxi-academy"),
@@ -81,6 +106,7 @@ REFUSED = [
     ({"organizations": ["a+b"]}, errors.InvalidKey, "a+b"),
     ({"organizations": [""]}, errors.InvalidKey, "''"),
     ({"organizations": "third"}, errors.InvalidKey, "a list"),
+    ({"organizations": None}, errors.InvalidKey, "organizations is None; allowed is a list"),
     ({"values": {"course_org_filter": ["third", "blue"]}}, errors.InvalidValues, "'blue'"),
     ({"values": {"SECRET_KEY": "x"}}, errors.InvalidValues, "SECRET_KEY"),
     ({"values": ["not", "an", "object"]}, errors.InvalidValues, "a list"),
