@@ -38,8 +38,16 @@ def refuse(request: HttpRequest, view: Any, args: Any, kwargs: Any, *, status: i
     raise PermissionDenied if status == 403 else Http404
 
 
-def too_large(request: HttpRequest, view: Any, reason: str) -> HttpResponseBase:
-    """Answer 413."""
+class _TooLarge(exceptions.APIException):
+    status_code = 413
+    default_code = "too_large"
+
+
+def too_large(request: HttpRequest, view: Any, args: Any, kwargs: Any, reason: str) -> HttpResponseBase:
+    """Answer 413 instead of ``view``: a DRF view as that view tells of its errors."""
+    answer = drf.answer(_TooLarge(reason), request, view, args, kwargs)
+    if answer is not None:
+        return answer
     if wants_json(request) or drf.view_class(view) is not None:
         return problem(413, reason)
     return HttpResponse(reason, status=413, content_type="text/plain; charset=utf-8")

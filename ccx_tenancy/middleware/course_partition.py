@@ -73,7 +73,7 @@ class CoursePartitionMiddleware:
             gate.look()
         except requested.TooLarge as error:
             gate.is_viewed = True
-            return answers.too_large(request, view, str(error))
+            return answers.too_large(request, view, args, kwargs, str(error))
         if gate.allows(view):
             return None
         return answers.refuse(request, view, args, kwargs)

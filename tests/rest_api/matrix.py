@@ -5,8 +5,7 @@ to the API keys that its owner made: ``key`` with every scope, ``reader`` with m
 owner of the tenant globex, whose things are "foreign"; ``nobody`` is a member nowhere; ``operator`` is a superuser.
 What is "missing" never was. All ask on a host name of the platform's own.
 
-A foreign thing reads as a missing one. 404 instead of 401 is the course partition's: it refuses an organization's name
-before anybody is asked who they are.
+A foreign thing reads as a missing one.
 """
 
 ACTORS = (
@@ -51,15 +50,15 @@ organizations        get    own      401  200  200  200  200  200  200  200  200
 organizations        post   own      401  404  404  403  403  403  403  403  201  403  403
 organizations        post   foreign  401  404  403  404  404  404  404  404  201  404  403
 organizations        post   missing  401  404  404  404  404  404  404  404  404  404  403
-organization         get    own      404  404  404  200  200  200  200  200  200  200  403
-organization         get    foreign  404  404  200  404  404  404  404  404  200  404  404
+organization         get    own      401  404  404  200  200  200  200  200  200  200  403
+organization         get    foreign  401  404  200  404  404  404  404  404  200  404  403
 organization         get    missing  401  404  404  404  404  404  404  404  404  404  403
-organization         delete own      404  404  404  403  403  403  403  403  204  403  403
-organization         delete foreign  404  404  403  404  404  404  404  404  204  404  404
+organization         delete own      401  404  404  403  403  403  403  403  204  403  403
+organization         delete foreign  401  404  403  404  404  404  404  404  204  404  403
 organization         delete missing  401  404  404  404  404  404  404  404  404  404  403
 members              get    own      401  403  200  403  200  200  200  200  200  200  200
-members              post   own      404  404  404  403  403  403  201  201  201  201  403
-members              post   foreign  404  404  403  404  404  404  404  404  201  404  404
+members              post   own      401  404  404  403  403  403  201  201  201  201  403
+members              post   foreign  401  404  403  404  404  404  404  404  201  404  403
 members              post   missing  401  404  404  404  404  404  404  404  404  404  403
 member               get    own      401  404  404  403  200  200  200  200  200  200  200
 member               get    foreign  401  404  200  404  404  404  404  404  200  404  404
@@ -71,8 +70,8 @@ member               delete own      401  404  404  403  403  403  204  204  204
 member               delete foreign  401  404  204  404  404  404  404  404  204  404  403
 member               delete missing  401  404  404  404  404  404  404  404  404  404  403
 invitations          get    own      401  403  200  403  403  403  200  200  200  200  403
-invitations          post   own      404  404  404  403  403  403  201  201  201  201  403
-invitations          post   foreign  404  404  403  404  404  404  404  404  201  404  404
+invitations          post   own      401  404  404  403  403  403  201  201  201  201  403
+invitations          post   foreign  401  404  403  404  404  404  404  404  201  404  403
 invitations          post   missing  401  404  404  404  404  404  404  404  404  404  403
 invitation           get    own      401  404  404  403  403  403  200  200  200  200  403
 invitation           get    foreign  401  404  200  404  404  404  404  404  200  404  403

@@ -56,6 +56,29 @@ def test_other_errors_have_the_same_form(people, settings):
     problem(caller.post("invitations/", {"email": "guest@example.com"}), 413)
 
 
+def test_what_the_gate_refuses_unread_has_the_same_form(people):
+    caller = Caller(people["owner"])
+    assert problem(caller.client.post(f"{ROOT}members/", "[" * 50_000, content_type="application/json"), 413)["detail"]
+
+
+@pytest.mark.parametrize("host", ["acme.example.com", "platform.example.com"])
+@pytest.mark.parametrize("who", [None, "learner", "admin", "owner"])
+def test_an_organization_elsewhere_is_answered_as_one_that_is_nowhere(people, who, host):
+    caller = Caller(people.get(who), host=host)
+
+    def answers(name):
+        asked = [
+            *(caller.get(address) for address in (f"organizations/{name}/", f"members/?organization={name}")),
+            caller.delete(f"organizations/{name}/"),
+            caller.post("members/", {"user": "nobody", "organization": name, "role": "staff"}),
+            caller.post("invitations/", {"email": "new@example.com", "organization": name, "role": "staff"}),
+            caller.post("organizations/", {"tenant": "acme", "short_name": name}),
+        ]
+        return [(answer.status_code, answer.content.replace(name.encode(), b"")) for answer in asked]
+
+    assert answers("GlobexX") == answers("NowhereX")
+
+
 def test_what_is_wrong_in_a_body_is_named_with_its_place(people):
     body = {"email": 1, "role": "king", "organisation": "AcmeX"}
     found = problem(Caller(people["owner"]).post("invitations/", body), 422)

@@ -76,6 +76,9 @@ class View(APIView):
     versioning_class = None
     # No OPTIONS: what there is, the schema says.
     http_method_names = ("get", "head", "post", "patch", "delete")
+    # Every answer is bounded by what the caller may see. The gate's 404 on the name of an organization that is there,
+    # but elsewhere, would tell it apart from one that is nowhere, to nobody in particular.
+    judges_keys_itself = True
 
     caller: Caller
 
