@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -16,6 +17,8 @@ from ccx_tenancy.ports import AccountPolicy
 __all__ = ["AccountPolicy", "SharedAccounts"]
 
 _BATCH = 500
+_LONGEST = 1000
+_NOT_IN_NAMES = re.compile("[\x00\ud800-\udfff]")
 
 
 class SharedAccounts:
@@ -75,8 +78,9 @@ def _fields() -> tuple[str, str]:
 
 
 def _is_askable(identifier: str) -> bool:
-    # A null character is no character of a name, and PostgreSQL refuses to be asked about it.
-    return bool(identifier) and "\x00" not in identifier
+    # A null character and half a character are none of a name, and databases refuse to be asked about them; SQLite also
+    # about a text of more than 50,000 bytes.
+    return 0 < len(identifier) <= _LONGEST and not _NOT_IN_NAMES.search(identifier)
 
 
 def _chosen(identifier: str, candidates: Sequence[AbstractBaseUser]) -> AbstractBaseUser | None:

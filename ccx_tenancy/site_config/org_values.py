@@ -17,19 +17,22 @@ _CACHE = "site_config.platform_claims"
 _NO_VALUES: Mapping[str, Any] = {}
 
 
-def values_for(org: str) -> Mapping[str, Any]:
+def values_for(org: str | None) -> Mapping[str, Any]:
     """Return the values of the site that speaks for an organization: its tenant's primary site, or the platform's
     site whose ``course_org_filter`` names it; nothing where there is neither."""
     site_id, _ = speaker_of(org)
     return snapshot_of(site_id).values if site_id is not None else _NO_VALUES
 
 
-def speaker_of(org: str) -> tuple[int | None, str | None]:
+def speaker_of(org: str | None) -> tuple[int | None, str | None]:
     """Return the site that speaks for an organization, and the spelling under which a platform's site claims it.
 
-    The spelling is None where the organization is a tenant's, the site where the tenant has none or nobody claims it.
-    No query while the process is warm.
+    The spelling is None where the organization is a tenant's, the site where the tenant has none or nobody claims it:
+    nobody claims what is no text, such as the None of a course without an organization. No query while the process is
+    warm.
     """
+    if not isinstance(org, str):
+        return None, ""
     folded = fold(org)
     tenant = index().organizations.get(folded)
     if tenant is not None:

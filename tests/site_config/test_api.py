@@ -82,6 +82,7 @@ def test_a_site_is_found_in_every_spelling_and_an_unknown_one_is_named(maxi):
         ({"SECRET_KEY": "x"}, "no site may set SECRET_KEY"),
         ({"secret_key": "x"}, "no site may set secret_key"),
         ({"DATABASES": {}}, "no site may set DATABASES"),
+        ({"EMAIL_BACKEND": "x"}, "no site may set EMAIL_BACKEND"),
         ({"X_OWN": 1}, "CCX_TENANCY['DENIED_KEYS']"),
         ({"a": float("nan")}, "a: the value is nan"),
         ({1: 2}, "the key 1"),

@@ -121,7 +121,8 @@ def test_values_by_organization_do_not_depend_on_tenant_or_case(tenants):
         with api.tenant_context(inside):
             assert helpers.get_value_for_org("BLUE2", "PLATFORM_NAME") == "Blue University"
             assert helpers.get_value_for_org("Maxi-Academy", "PLATFORM_NAME") == "Maxi's Academy"
-    assert helpers.get_value_for_org("nobody", "PLATFORM_NAME", "default") == "default"
+    for org in ("nobody", "", None):
+        assert helpers.get_value_for_org(org, "PLATFORM_NAME", "default") == "default"
     assert helpers.get_value_for_org("blue", "X_ABSENT", {"a": 1}) == {"a": 1}
 
 
