@@ -141,7 +141,7 @@ def test_a_real_session_is_anonymous_on_the_site_of_another_tenant(author, clien
 # The gate, on every route
 
 
-def through_the_gates(path, user, host):
+def through_the_gates(path, user, host, method="GET"):
     """Return the status that the middlewares give a request, and whether it reached its view.
 
     A view of DRF may be reached, where only DRF will know the user: the view here never asks who it is, and gets 404.
@@ -162,7 +162,8 @@ def through_the_gates(path, user, host):
         gate = CoursePartitionMiddleware(answer)
         return gate(request)
 
-    request = RequestFactory().get(path, HTTP_HOST=host)
+    body = {} if method == "GET" else {"data": "{}", "content_type": "application/json"}
+    request = RequestFactory().generic(method, path, HTTP_HOST=host, **body)
     try:
         status = CurrentTenantMiddleware(view)(request).status_code
     except Http404:  # What the host's own handler makes its page of.
@@ -196,6 +197,18 @@ def test_every_route_that_takes_a_key_refuses_a_foreign_one_and_lets_the_own_one
     own = [path for _, _, paths in paths_with_keys("Acme", "AX1", "ALIB") for path in resolved(paths)]
     assert own
     assert [path for path in own if through_the_gates(path, author, host) != (200, True)] == []
+
+
+def test_no_verb_reaches_a_foreign_object_on_any_route(author):
+    host = "acme.localhost" if IS_LMS else "studio.localhost"
+    wrong = [
+        (method, path, found)
+        for _, _, paths in paths_with_keys("Globex", "GX1", "GLIB")
+        for path in list(resolved(paths))[:1]
+        for method in ("POST", "PUT", "PATCH", "DELETE")
+        if (found := through_the_gates(path, author, host, method))[0] != 404 or (IS_LMS and found[1])
+    ]
+    assert wrong == []
 
 
 def test_without_a_tenant_every_route_is_reached(db):
