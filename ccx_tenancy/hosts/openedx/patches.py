@@ -26,7 +26,7 @@ from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.sites import site_of
 from ccx_tenancy.hosts.openedx.targets import Patch, Target
 from ccx_tenancy.middleware.tenant_access import guard_authenticator
-from ccx_tenancy.partition.policy import named_by_key
+from ccx_tenancy.partition.policy import LMS, named_by_key
 from ccx_tenancy.site_config import org_values, secrets
 from ccx_tenancy.site_config.snapshots import copied, snapshot_of
 from ccx_tenancy.tenants.index import index
@@ -41,6 +41,8 @@ AUTHENTICATION = "openedx.core.lib.api.authentication"
 LINKS = "_base_manager"
 #: The host's model of enrollments that wait for an account with an address.
 ALLOWED = "student.CourseEnrollmentAllowed"
+#: The REST API of organizations.
+ORGANIZATIONS = "organizations.v0.views"
 #: Where the host makes the addresses at which external graders answer.
 GRADERS = "xmodule.capa.xqueue_interface"
 
@@ -201,11 +203,17 @@ def _make_guarded(original: Any) -> Any:
 
 
 def _tenant_rows() -> list[Target]:
-    return [
-        Target(BaseManager, "get_queryset", ("self",), _make_cut),
-        # A view's queryset is often made when its module is read, and copied by this at each request.
-        Target(QuerySet, "all", ("self",), _make_cut),
-    ]
+    # Some managers make their querysets themselves, without asking Django's.
+    owners = {BaseManager: None} | {
+        cls: None
+        for model in rows.cut_models()
+        for manager in model._meta.managers
+        for cls in type(manager).__mro__
+        if "get_queryset" in vars(cls)
+    }
+    targets = [Target(owner, "get_queryset", ("self",), _make_cut) for owner in owners]
+    # A view's queryset is often made when its module is read, and copied by this at each request.
+    return [*targets, Target(QuerySet, "all", ("self",), _make_cut)]
 
 
 def _make_cut(original: Any) -> Any:
@@ -216,6 +224,21 @@ def _make_cut(original: Any) -> Any:
         return rows.cut(rows_found)
 
     return cut_to_the_tenant
+
+
+# The list of organizations
+
+
+def _organizations() -> list[Target]:
+    owner = import_module(ORGANIZATIONS).OrganizationsViewSet
+    return [Target(owner, "get_queryset", ("self",), _make_cut_organizations)]
+
+
+def _make_cut_organizations(original: Any) -> Any:
+    def get_queryset(self: Any) -> Any:
+        return rows.cut_organizations(original(self))
+
+    return get_queryset
 
 
 # Enrollments that wait for an account
@@ -284,6 +307,14 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             "Lists that name nothing, look-ups of people and ids that hold no organization are read by the host in"
             " hundreds of places; all of them pass the managers of its models.",
             "Without it the LMS lists and finds courses, enrollments, certificates and people of other tenants.",
+            surface=LMS,
+        ),
+        "listed_organizations": Patch(
+            _organizations,
+            "The REST API of organizations lists all of them, with their texts, to everybody with an account. Our own"
+            " rooms read the table too, so it is not cut where all read it.",
+            "Without it everybody reads the names of all tenants' organizations.",
+            surface=LMS,
         ),
         "allowed_enrollments": Patch(
             _allowed_enrollments,

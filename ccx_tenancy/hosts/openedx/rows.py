@@ -17,7 +17,7 @@ A cut is a condition of a query that was asked anyway: no query is added.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -120,6 +120,16 @@ def cut(rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows if condition is None else rows.filter(condition)
 
 
+def cut_organizations(found: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the organizations that may be seen now: like the rows of their courses."""
+    who = viewer()
+    if who is None:
+        return found
+    if who.tenant is not None:
+        return found.filter(tenant_organization__tenant_id=who.tenant.id)
+    return found.exclude(pk__in=_hidden_tenants(who).values("organization_id"))
+
+
 # Which models
 
 
@@ -148,9 +158,9 @@ def _found() -> Mapping[type[Model], Cut]:
     return MappingProxyType(found)
 
 
-def is_cut(model: type[Model]) -> bool:
-    """Whether rows of that model are left out where they are another tenant's."""
-    return model in _cuts()
+def cut_models() -> Collection[type[Model]]:
+    """Return the models of which rows are left out where they are another tenant's."""
+    return _cuts().keys()
 
 
 def _cut_of_courses(model: type[Model]) -> Cut | None:

@@ -7,6 +7,7 @@ from django.db.models import Count
 from django.test import RequestFactory
 from django.utils.functional import SimpleLazyObject
 from opaque_keys.edx.keys import CourseKey
+from organizations.models import Organization
 
 from ccx_tenancy import api
 from ccx_tenancy.hosts.openedx import patches, rows
@@ -203,6 +204,17 @@ def test_slices_and_unions_are_left_as_they_are(people):
     with Visit("acme.localhost"):
         assert len(half.all()) == 2
         assert len(both.all()) == 2
+
+
+def test_the_list_of_organizations_has_those_of_the_tenant_and_elsewhere_those_of_no_other(people):
+    Organization.objects.create(name="Free", short_name="Free")
+    shown = {}
+    for host, name in (("acme.localhost", None), ("lms.localhost", "globex_learner"), ("lms.localhost", "root")):
+        with Visit(host, people.get(name)):
+            found = rows.cut_organizations(Organization.objects.all())
+            shown[host, name] = set(found.values_list("short_name", flat=True))
+    assert list(shown.values()) == [{"Acme"}, {"Globex", "Free"}, {"Acme", "Acme_", "Globex", "Free"}]
+    assert rows.cut_organizations(Organization.objects.all()).count() == 4
 
 
 @pytest.mark.parametrize("name", ["100%", "a_b", "x!y"])
