@@ -16,7 +16,7 @@ class Books(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 (the name that the library calls)
+    def do_POST(self) -> None:
         """Answer."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with _LOCK, sqlite3.connect(sys.argv[2]) as books:
