@@ -107,6 +107,7 @@ class Chain:
             "CCX_ROLE": role,
             "PYTHONPATH": str(ROOT),
         }
+        (self.directory / "arm" / f"{role}.up").unlink(missing_ok=True)
         if role == "broker":
             program = services.need_program("redis-server", "valkey-server")
             command = [program, "--port", str(self.broker_port), "--bind", "127.0.0.1", "--save", "", "--dir"]
@@ -120,6 +121,10 @@ class Chain:
             self.processes[role] = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
+
+    def is_up(self, role: str) -> bool:
+        """Whether a process of a room has come so far that it does its work."""
+        return (self.directory / "arm" / f"{role}.up").exists()
 
     def kill(self, role: str) -> None:
         """End a process by SIGKILL."""

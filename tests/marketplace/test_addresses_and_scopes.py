@@ -39,7 +39,6 @@ PRIVATE = (
     "https://[::1]/",
     "https://[::ffff:127.0.0.1]/",
     "https://2130706433/",
-    "http://example.com/",
     "file:///etc/passwd",
     "gopher://example.com/",
     "https://user:secret@example.com/",

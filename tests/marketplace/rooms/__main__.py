@@ -42,8 +42,9 @@ def main(room: str, what: str) -> None:
     from tests.marketplace.rooms.common import DIRECTORY, PLAN
 
     points.install()
+    up = DIRECTORY / "arm" / f"{room}-{what}.up"
     if what == "prepare":
-        call_command("migrate", verbosity=0)
+        call_command("migrate", run_syncdb=True, verbosity=0)
         from tests.marketplace.rooms import prepare
 
         made = getattr(prepare, room)()
@@ -60,12 +61,15 @@ def main(room: str, what: str) -> None:
                 break
             except OSError:
                 time.sleep(0.05)  # What died a moment ago may still hold it.
+        up.touch()
         server.serve_forever(poll_interval=5)
     elif what == "worker":
+        up.touch()
         app.autodiscover_tasks(force=True)
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         app.worker_main(["worker", "--pool=solo", "--loglevel=DEBUG", *quiet])
     else:
+        up.touch()
         call_command({"lms": "ccxcon"}.get(room, room), "work")
 
 

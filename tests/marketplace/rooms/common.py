@@ -82,6 +82,19 @@ OUTGOING: dict[str, Any] = {
 }
 
 
+class _NoMigrations:
+    """Makes the tables at once, as they are now: that takes a quarter of the time."""
+
+    def __contains__(self, label: str) -> bool:
+        return True
+
+    def __getitem__(self, label: str) -> None:
+        return None
+
+
+MIGRATION_MODULES = _NoMigrations()
+
+
 def database(room: str) -> dict[str, Any]:
     """Return Django's settings for the database of a room: a file, unless the plan names a server."""
     url = PLAN["databases"].get(room)
