@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,7 @@ class Chain:
 
     def charges(self) -> list[tuple[str, str, str]]:
         """Return what was charged: key, amount, e-mail address."""
-        with sqlite3.connect(self.ledger) as books:
+        with closing(sqlite3.connect(self.ledger)) as books:
             return books.execute("SELECT key, amount, email FROM charge WHERE result = 'paid'").fetchall()
 
     def get(self, room: str, path: str) -> Any:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import sys
 import threading
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _LOCK = threading.Lock()
@@ -19,7 +20,7 @@ class Books(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with _LOCK, sqlite3.connect(sys.argv[2]) as books:
+        with _LOCK, closing(sqlite3.connect(sys.argv[2])) as found, found as books:
             row = books.execute("SELECT result FROM charge WHERE key = ?", [body["key"]]).fetchone()
             result = row[0] if row else "none"
             if not row and self.path in ("/pay", "/cancel"):
