@@ -55,12 +55,15 @@ def look_up(payment: Payment) -> Payment:
     if payment.result != Payment.Result.OPEN:
         return payment
     try:
-        outcome = gateway().find(charge_of(payment))
+        charge = charge_of(payment)
+        outcome = gateway().find(charge)
+        if outcome.result == NONE:
+            if charge.age < conf.outgoing_lease_seconds:
+                return payment  # Whoever charges it may be about to.
+            outcome = gateway().cancel(charge)  # Whoever was about to must not any more: the buyer may order anew.
     except GatewayFailed as error:
         Payment.objects.filter(pk=payment.pk).update(last_error=str(error)[:2000])
         return payment
-    if outcome.result == NONE and charge_of(payment).age < conf.outgoing_lease_seconds:
-        return payment  # Whoever charges it may be about to.
     return _settle(payment, outcome)
 
 
@@ -119,7 +122,9 @@ def work(limit: int = 10) -> int:
 def _work_on(payment: Payment) -> None:
     try:
         charge = charge_of(payment)
-        outcome = gateway().cancel(charge) if charge.age > PATIENCE else gateway().find(charge)
+        outcome = gateway().find(charge)
+        if outcome.result == NONE or charge.age > PATIENCE:
+            outcome = gateway().cancel(charge)
     except (GatewayFailed, NoGateway) as error:
         payment.failed(error)
         return
