@@ -38,11 +38,12 @@ def studio_courses(user: AnyUser) -> QuerySet[Course]:
 def custom_courses(user: AnyUser) -> list[CustomCourse]:
     """Return the custom courses that a user reaches here: those that the user's own organizations run, or that the
     user learns in."""
-    if not user.is_authenticated:
+    number = user.pk
+    if number is None:
         return []
     found = CustomCourse.objects.select_related("master", "coach")
-    return [one for one in found if api.can_see(user, one.key, "lms") and _takes_part(user, one)]
+    return [one for one in found if api.can_see(user, one.key, "lms") and _takes_part(user, number, one)]
 
 
-def _takes_part(user: AnyUser, course: CustomCourse) -> bool:
-    return api.is_member(user) or course.enrollments.filter(user__pk=user.pk).exists()
+def _takes_part(user: AnyUser, number: int, course: CustomCourse) -> bool:
+    return api.is_member(user) or course.enrollments.filter(user__pk=number).exists()
