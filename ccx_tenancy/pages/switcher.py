@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from ccx_tenancy.context import TenantContext, current_tenant
 from ccx_tenancy.partition import policy
@@ -22,6 +23,7 @@ PAGE_SIZE = 50
 
 
 @never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def tenant(request: HttpRequest) -> HttpResponseBase:
     """Show the tenants that the user may see in Studio, searched by ``q``, and keep the one that is picked
     (``tenant``: its key, empty for all) in a cookie.

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from celery import shared_task
+from celery import Celery
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -148,20 +148,20 @@ def test_of_many_that_take_at_the_same_time_each_row_goes_to_one():
     assert len(taken) + rows.due().count() == 60
 
 
-@shared_task
+app = Celery("no broker", broker="redis://127.0.0.1:1/0", set_as_current=False)
+
+
+@app.task
 def unreachable() -> None:
     """Never runs: its broker is not there."""
 
 
 @pytest.fixture
 def no_broker():
-    """A broker that is not there, for the time of a test."""
-    app = unreachable.app
-    before = app.conf.broker_url, app.conf.task_always_eager
-    app.conf.update(broker_url="redis://127.0.0.1:1/0", task_always_eager=False)
+    """Nobody has noticed yet that the broker is not there."""
+    durable._away.clear()
     yield
     durable._away.clear()
-    app.conf.update(broker_url=before[0], task_always_eager=before[1])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,7 +7,8 @@ thing is of the own tenant, of the foreign one, or "missing": it never was. The 
 401 stands for the way to the sign-in; 302 leads, after something was done, to where it is seen. A foreign thing reads
 as a missing one. Whoever has the token of an invitation may accept it: that is what it is for. Nobody needs an account
 to see the preview of a draft by the link that its author passed on. 404 instead of 401 is the course partition's, as in
-the matrix of the REST API.
+the matrix of the REST API. The page ``tenant`` is there in a Studio that serves several tenants, and nowhere else: the
+tests of the switcher ask it there.
 """
 
 ACTORS = ("anonymous", "nobody", "stranger", "learner", "staff", "author", "admin", "owner", "operator")
@@ -17,6 +18,12 @@ MATRIX = """
 start           get    own      own       401  401  401  403  302  302  302  302  302
 start           get    own      foreign   401  401  302  401  401  401  401  401  302
 start           get    own      platform  404  404  404  404  404  404  404  404  404
+tenant          get    own      own       404  404  404  404  404  404  404  404  404
+tenant          get    own      foreign   404  404  404  404  404  404  404  404  404
+tenant          get    own      platform  404  404  404  404  404  404  404  404  404
+tenant          post   own      own       404  404  404  404  404  404  404  404  404
+tenant          post   own      foreign   404  404  404  404  404  404  404  404  404
+tenant          post   own      platform  404  404  404  404  404  404  404  404  404
 members         get    own      own       401  401  401  403  200  200  200  200  200
 members         get    own      foreign   401  401  200  401  401  401  401  401  200
 members         get    own      platform  404  404  404  404  404  404  404  404  404

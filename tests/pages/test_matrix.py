@@ -21,6 +21,7 @@ SITES = {"own": MAXI, "foreign": BLUE, "platform": "localhost"}
 #: By page: the arguments of its address, which are things, and what its form holds (None: it has no form).
 PAGES = {
     "start": ((), None),
+    "tenant": ((), {"tenant": "maxi-academy"}),
     "members": ((), None),
     "member": (("member",), {"do": "role", "role": "staff"}),
     "invitations": ((), {"email": "new@example.com", "organization": "{organization}", "role": "learner"}),
