@@ -238,7 +238,24 @@ def _pattern(beginning: str) -> str:
 
 
 def _organization(column: str) -> Combinable:
-    return Lower(organization_in(Cast(F(column), TextField())))
+    return _Comparable(Lower(organization_in(Cast(F(column), TextField()))))
+
+
+class _Comparable(Func):
+    """A text that can be compared with a column of any table.
+
+    MySQL refuses to compare what was computed, which has the collation of the connection, with a column of another
+    collation, unless one side says which collation counts.
+    """
+
+    template = "%(expressions)s"
+    output_field = TextField()
+
+    def as_mysql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        """Return the text in an explicit collation. Both sides are in lower case already."""
+        return self.as_sql(
+            compiler, connection, template="CONVERT(%(expressions)s USING utf8mb4) COLLATE utf8mb4_bin", **extra
+        )
 
 
 def _hidden_tenants(who: Viewer) -> QuerySet[Any]:
