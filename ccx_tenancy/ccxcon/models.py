@@ -159,7 +159,8 @@ class CcxOrder(models.Model):
     seats = models.PositiveIntegerField(_("seats"))
     version = models.PositiveBigIntegerField(_("version"), default=0)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
-    answer = models.JSONField(null=True)
+    # A text: some databases give back JSON in another order, and the same answer has the same bytes.
+    answer = models.TextField(default="", editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now)
     modified = models.DateTimeField(_("modified"), default=timezone.now)
 

@@ -117,7 +117,7 @@ def _make(order: CcxOrder, course: MasterCourse, modules: Sequence[str] | None) 
         staffed_by_master=order.run_by_master,
         announce=announce,
     )
-    order.answer = _as_json(order, _read(order))
+    order.answer = json.dumps(_as_json(order, _read(order)))
     order.save(update_fields=["answer"])
     _record("create", order, None, order.caller)
 
@@ -375,7 +375,7 @@ def _replayed(order: CcxOrder, request_hash: str) -> Result:
 
 
 def _answer_of(order: CcxOrder) -> dict[str, Any]:
-    answer: dict[str, Any] = order.answer or {}
+    answer: dict[str, Any] = json.loads(order.answer) if order.answer else {}
     return answer
 
 

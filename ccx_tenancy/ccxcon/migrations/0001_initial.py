@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                         verbose_name="state",
                     ),
                 ),
-                ("answer", models.JSONField(null=True)),
+                ("answer", models.TextField(default="", editable=False)),
                 ("created", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
                 ("modified", models.DateTimeField(default=django.utils.timezone.now, verbose_name="modified")),
                 (
