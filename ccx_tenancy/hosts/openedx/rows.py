@@ -6,7 +6,7 @@ reads in a request: every list, look-up and plug-in passes them. Links between r
 neither do tasks and commands, which nobody asked for over the network.
 
 *Of courses*: every model with a key of a course, its own or in a link. On a tenant's site the tenant's rows are seen;
-on the platform's own hosts all but those of tenants to which the user does not belong.
+on the platform's own hosts all but those of tenants to which the user does not belong. A CCX counts as its buyer's.
 
 *Of people*: accounts, and rows that are one for an account. On a tenant's site its members and who is or was enrolled
 or in a team there; on the platform's own hosts, for signed-in people, those with whom they share a tenant.
@@ -52,7 +52,7 @@ from ccx_tenancy.conf import conf
 from ccx_tenancy.context import TenantContext, current_tenant
 from ccx_tenancy.membership.api import OrganizationMembership, memberships_of
 from ccx_tenancy.middleware import drf
-from ccx_tenancy.partition import policy
+from ccx_tenancy.partition import owners, policy
 from ccx_tenancy.partition.courses import organization_in
 from ccx_tenancy.tenants import index
 from ccx_tenancy.tenants.api import TenantOrganization
@@ -62,6 +62,9 @@ from ccx_tenancy.tenants.api import TenantOrganization
 UNCUT_APPS = frozenset({"embargo", "verify_student", "credit"})
 #: The host's base class of settings kept in tables, which it caches for everybody.
 UNCUT_BASES = frozenset({"ConfigurationModel"})
+
+#: Apps whose rows of a master course are needed to run a CCX that was made of it.
+APPS_OF_MASTERS = frozenset({"ccx", "split_modulestore_django"})
 
 #: How a key of a course or library begins, up to the organization.
 _BEGINNINGS = ("course-v1:{}+", "ccx-v1:{}+", "library-v1:{}+", "lib:{}:", "{}/")
@@ -168,14 +171,44 @@ def _cut_of_courses(model: type[Model]) -> Cut | None:
     if key is None:
         return None
     column, is_text = key
+    has_masters = model._meta.app_label in APPS_OF_MASTERS
 
     def make(who: Viewer) -> Any:
         if who.tenant is not None:
-            return _of(column, is_text, who.tenant.organizations)
-        hidden = _hidden_tenants(who).values("folded")
-        return ~Q(In(_organization(column), hidden.query))
+            seen = Q(_of(column, is_text, who.tenant.organizations))
+        else:
+            seen = ~Q(In(_organization(column), _hidden_tenants(who).values("folded").query))
+        if not owners.has_any():
+            return seen
+        own, others = _bought(who)
+        if has_masters:
+            own += [_master_of(one) for one in own]
+        if own:
+            seen |= Q(_is(column, own))
+        return seen & Q(_IsNot(F(column), (), (), False, tuple(others))) if others else seen
 
     return make
+
+
+def _bought(who: Viewer) -> tuple[list[str], list[str]]:
+    """Return the keys of the CCXs that are run by somebody else than their keys say: the viewer's, and all others."""
+    known = index.index().organizations
+    mine = {who.tenant.id} if who.tenant is not None else set(_tenants_of(who))
+    own: list[str] = []
+    others: list[str] = []
+    for key, organization in owners.all_keys():
+        tenant = known.get(organization)
+        is_own = tenant.id in mine if tenant is not None else who.tenant is None
+        (own if is_own else others).append(key)
+    return own, others
+
+
+def _master_of(key: str) -> str:
+    return "course-v1:" + key.removeprefix("ccx-v1:").rpartition("+ccx@")[0]
+
+
+def _is(column: str, keys: list[str]) -> BeginsWith:
+    return BeginsWith(F(column), (), (), False, tuple(keys))
 
 
 def course_column(model: type[Model]) -> tuple[str, bool] | None:
@@ -201,13 +234,22 @@ def _of(column: str, is_text: bool, organizations: frozenset[str], or_empty: boo
 
 class BeginsWith(Func):
     """Whether a text begins with one of ``beginnings``, so that the database can use its index. With ``or_empty`` also
-    an empty one, with ``kinds`` also whatever begins with none of those: it is no key."""
+    an empty one, with ``kinds`` also whatever begins with none of those: it is no key; with
+    ``wholes`` also these texts."""
 
     output_field = BooleanField()
     conditional = True
 
-    def __init__(self, text: Combinable, beginnings: tuple[str, ...], kinds: tuple[str, ...], or_empty: bool) -> None:
+    def __init__(
+        self,
+        text: Combinable,
+        beginnings: tuple[str, ...],
+        kinds: tuple[str, ...],
+        or_empty: bool,
+        wholes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(text)
+        self.wholes = wholes
         self.beginnings = beginnings
         self.kinds = kinds
         self.or_empty = or_empty
@@ -221,6 +263,9 @@ class BeginsWith(Func):
         values: list[Any] = []
         for beginning in self.beginnings:
             values += [*params, _pattern(beginning)]
+        for whole in self.wholes:
+            conditions.append(f"{sql} = %s")
+            values += [*params, whole]
         if self.or_empty:
             conditions += [f"{sql} = ''", f"{sql} IS NULL"]
             values += [*params, *params]
@@ -229,6 +274,16 @@ class BeginsWith(Func):
             for kind in self.kinds:
                 values += [*params, _pattern(kind)]
         return f"({' OR '.join(conditions)})", values
+
+
+class _IsNot(BeginsWith):
+    """The opposite. What is NULL equals nothing, and differs from nothing either, if one does not ask."""
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
+        """Return the condition."""
+        text, params = compiler.compile(self.source_expressions[0])
+        sql, values = super().as_sql(compiler, connection, *args, **extra)
+        return f"({text} IS NULL OR NOT {sql})", [*params, *values]
 
 
 def _pattern(beginning: str) -> str:
@@ -268,8 +323,8 @@ def _hidden_tenants(who: Viewer) -> QuerySet[Any]:
 def _tenants_of(who: Viewer) -> list[int]:
     if who.user_id is None:
         return []
-    owners = index.index().organizations
-    return sorted({owners[name].id for name in memberships_of(who.user_id) if name in owners})
+    known = index.index().organizations
+    return sorted({known[name].id for name in memberships_of(who.user_id) if name in known})
 
 
 # People

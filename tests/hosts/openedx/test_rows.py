@@ -12,6 +12,7 @@ from organizations.models import Organization
 from ccx_tenancy import api
 from ccx_tenancy.hosts.openedx import patches, rows
 from ccx_tenancy.middleware import drf
+from ccx_tenancy.partition import owners
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 from tests.hosts.openedx.standin.student.models import CourseAccessRole, CourseEnrollment, UserProfile
 from tests.people import empty_memory
@@ -153,6 +154,38 @@ def test_on_the_platforms_own_host_tenants_are_hidden_from_who_is_no_member(peop
         assert names() == {"globex_learner", "root"}
     with Visit("lms.localhost", people["root"]):
         assert courses() == everything
+
+
+class Bought:
+    """Something of Acme's that Globex runs. Keys of CCXs are parsed in the host only, by a package of its own."""
+
+    KEY = "course-v1:Acme+Bought+2026"
+
+    def by_number(self):
+        return {3: (self.KEY, "globex")}
+
+    def is_enrolled(self, user, key):
+        return False
+
+
+def test_a_ccx_is_its_buyers_and_no_longer_the_sellers(people, monkeypatch):
+    bought = CourseKey.from_string(Bought.KEY)
+    CourseOverview.objects.create(id=bought, org=bought.org)
+    monkeypatch.setattr(owners, "_registered", [Bought()])
+    with Visit("acme.localhost"):
+        assert courses() == ACME
+    with Visit("globex.localhost"):
+        assert courses() == GLOBEX | {Bought.KEY}
+    with Visit("lms.localhost", people["acme_learner"]):
+        assert courses() == FREE | ACME
+    with Visit("lms.localhost", people["globex_learner"]):
+        assert courses() == FREE | GLOBEX | {Bought.KEY}
+    with Visit("lms.localhost", people["stranger"]):
+        assert courses() == FREE
+
+
+def test_who_runs_a_ccx_reaches_what_its_master_is_made_of():
+    assert rows._master_of("ccx-v1:Acme+AX1+2026+ccx@3") == "course-v1:Acme+AX1+2026"
 
 
 def test_a_service_of_the_platform_is_held_to_no_tenant_on_the_platforms_own_host(people, settings):
