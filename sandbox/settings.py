@@ -147,3 +147,11 @@ CCX_TENANCY: dict[str, object] = {
     "PORTAL_GATEWAY": "ccx_tenancy.portal.gateways.pretend.PretendGateway",
     "INVITATION_URL": f"http://{{domain}}:{_port()}/tenancy/invitations/{{token}}/",
 }
+
+# A page that breaks says why on the terminal: the person at it has no other log.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"terminal": {"class": "logging.StreamHandler", "level": "ERROR"}},
+    "root": {"handlers": ["terminal"]},
+}

@@ -192,7 +192,8 @@ def hash_of_key(key: str) -> str:
 
 
 def _order_for(ccx_key: str, caller: Any) -> CcxOrder:
-    order = CcxOrder.objects.filter(ccx_key=ccx_key).select_related("coach").first()
+    rows = CcxOrder.objects.filter(ccx_key=ccx_key.replace("\0", "")).select_related("coach")
+    order = rows.first()
     organization = _organization_in(order.master_key) if order is not None else ""
     if order is None or not _is_here(organization, order.organization):
         raise _no_ccx(ccx_key)
@@ -235,7 +236,7 @@ def _checked(data: Mapping[str, Any], caller: Any) -> tuple[CcxOrder, MasterCour
     if fields:
         raise OrderRefused(f"Without a value: {', '.join(fields)}.", code="null_fields", fields=fields)
     name = data["display_name"]
-    if not isinstance(name, str) or not name.strip() or len(name) > 255:
+    if not isinstance(name, str) or not name.strip() or len(name) > 255 or "\0" in name:
         raise _field("display_name", "invalid_display_name", "display_name is a text of 1 to 255 characters.")
     seats = _seats_from(data["max_students_allowed"])
     modules = _modules_from(data.get("course_modules"), course)
@@ -332,7 +333,7 @@ def _runner_from(named: Any, coach: Any, master: str) -> str:
                 "The coach belongs to no tenant, or to several; name the organization that runs the CCX.",
             )
         return found or master
-    found = _spelled(named) if isinstance(named, str) else None
+    found = _spelled(named) if isinstance(named, str) and "\0" not in named else None
     # The same words whether it is there or not: who orders is not told of other tenants.
     if found is None or not membership.rank_in(coach, found):
         raise _field(

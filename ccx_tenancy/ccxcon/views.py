@@ -8,7 +8,6 @@ from django.db import OperationalError
 from django.http import Http404
 from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -18,6 +17,7 @@ from rest_framework.views import APIView
 from ccx_tenancy.ccxcon import orders
 from ccx_tenancy.conf import conf
 from ccx_tenancy.errors import CourseClosed, SeatsTaken, TenancyError, UnknownCourse
+from ccx_tenancy.json_bodies import JSONBody
 
 KEY_HEADER = "Idempotency-Key"
 _BUSY_SECONDS = 2
@@ -41,7 +41,7 @@ class OrdersView(APIView):
     #: The course partition leaves the keys to us: a seller names the buyer's organization.
     judges_keys_itself = True
     permission_classes = (IsAuthenticated,)
-    parser_classes = (JSONParser,)
+    parser_classes = (JSONBody,)
     renderer_classes = (JSONRenderer,)
     throttle_classes = ()
 

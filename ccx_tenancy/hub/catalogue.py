@@ -21,7 +21,8 @@ NOT_BLANK = "This field may not be blank."
 
 #: How much of a kind one course may have.
 MOST_MODULES, MOST_INSTRUCTORS, MOST_SUBCHAPTERS = 1000, 1000, 1000
-_TITLE, _KEY, _URL, _TEXT = 255, 255, 2000, 1_000_000
+# No more than the portal takes: what it refused would be told to it for ever.
+_TITLE, _KEY, _URL, _TEXT, _SUBCHAPTER = 255, 255, 2000, 200_000, 255
 _VERSION = 2**63 - 1
 
 
@@ -74,8 +75,8 @@ def read_course(data: Any, instance: BackingInstance | None) -> CourseState:
         if name not in errors and not texts[name].strip():
             errors[name] = [NOT_BLANK] if name in data else [REQUIRED]
     image = _text(data, "image_url", _URL, errors)
-    address = urljoin(instance.instance_url + "/", image or "")
-    if "image_url" not in errors and (urlsplit(address).scheme not in ("http", "https") or len(address) > _URL):
+    address = _image_address(instance, image or "")
+    if "image_url" not in errors and not address:
         errors["image_url"] = ["Allowed is a path, or an address that begins with https:// or http://."]
     optional = {
         name: _text(data, name, _TEXT, errors) if data.get(name) is not None else None
@@ -103,6 +104,16 @@ def read_course(data: Any, instance: BackingInstance | None) -> CourseState:
         modules=modules,
         **optional,
     )
+
+
+def _image_address(instance: BackingInstance, image: str) -> str:
+    """Return the address of an image, which may be told as a path at its LMS; an empty text where it is none."""
+    try:
+        address = urljoin(instance.instance_url + "/", image)
+        is_allowed = urlsplit(address).scheme in ("http", "https") and len(address) <= _URL
+    except ValueError:
+        return ""
+    return address if is_allowed else ""
 
 
 def _text(data: Mapping[str, Any], name: str, most: int, errors: dict[str, list[str]]) -> str | None:
@@ -153,7 +164,9 @@ def _modules(value: Any, errors: dict[str, list[str]]) -> tuple[ModuleState, ...
         subchapters = one.get("subchapters", [])
         order = one.get("order", number)
         if not _is_texts(subchapters):
-            problem["subchapters"] = [f"Allowed is a list of at most {MOST_SUBCHAPTERS} texts."]
+            problem["subchapters"] = [
+                f"Allowed is a list of at most {MOST_SUBCHAPTERS} texts, each of at most {_SUBCHAPTER} characters."
+            ]
         if not isinstance(order, int) or isinstance(order, bool) or not 0 <= order < 2**31:
             problem["order"] = ["Allowed is a whole number from 0."]
         if not problem and (not locator or locator in found):
@@ -169,7 +182,7 @@ def _modules(value: Any, errors: dict[str, list[str]]) -> tuple[ModuleState, ...
 def _is_texts(value: Any) -> bool:
     if not isinstance(value, list) or len(value) > MOST_SUBCHAPTERS:
         return False
-    return all(isinstance(text, str) and len(text) <= _URL and "\0" not in text for text in value)
+    return all(isinstance(text, str) and len(text) <= _SUBCHAPTER and "\0" not in text for text in value)
 
 
 def receive(instance: BackingInstance, told: CourseState) -> tuple[Course, bool]:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from ccx_tenancy.errors import InvalidInput
 from ccx_tenancy.hub import edx_tokens
-from ccx_tenancy.hub.catalogue import ModuleState
+from ccx_tenancy.hub.catalogue import MOST_MODULES, MOST_SUBCHAPTERS, ModuleState
 from ccx_tenancy.hub.models import BackingInstance, Ccx, Course
 from ccx_tenancy.outgoing.errors import CallFailed
 from ccx_tenancy.outgoing.http import Answer
@@ -69,11 +69,11 @@ def read_blocks(found: Any) -> list[ModuleState]:
             ModuleState(
                 locator_id=locator[:255],
                 title=str(chapter.get("display_name") or "")[:255],
-                subchapters=tuple(str(name or "") for name in names),
+                subchapters=tuple(str(name or "")[:255] for name in names[:MOST_SUBCHAPTERS]),
                 order=len(chapters),
             )
         )
-    return chapters
+    return chapters[:MOST_MODULES]
 
 
 def _children(block: Mapping[str, Any]) -> list[str]:

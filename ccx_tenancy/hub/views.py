@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from rest_framework.views import APIView, exception_handler
 from ccx_tenancy.hub import catalogue, clients, events, links, orders
 from ccx_tenancy.hub.models import CCX_WRITE, COURSES_READ, COURSES_WRITE, Client, Course, Instructor, Module, digest
 from ccx_tenancy.hub.oauth import BearerAuthentication, Caller, HasScope
+from ccx_tenancy.json_bodies import JSONBody, check_length
 
 #: How many rows a list has at most; a longer one goes on at the address in its Link header.
 PAGE = 1000
@@ -29,10 +30,15 @@ class HubView(APIView):
     authentication_classes = (BearerAuthentication,)
     permission_classes = (HasScope,)
     renderer_classes = (JSONRenderer,)
-    parser_classes = (JSONParser, FormParser, MultiPartParser)
+    parser_classes = (JSONBody, FormParser, MultiPartParser)
     throttle_classes = ()
     #: The scope that each method needs; ``*``: any other.
     scopes: ClassVar[Mapping[str, str]] = {"*": COURSES_READ}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let in who may, with a body of a size that is allowed."""
+        super().initial(request, *args, **kwargs)
+        check_length(request)
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         """Return how errors are answered, whatever the project says."""

@@ -76,7 +76,7 @@ def register(*, full_name: str, organization: str, email: str, password: str, ne
         _mail("known", email, {"link": absolute("sign_in")})
         return
     link = f"{absolute('activate')}?{urlencode({'token': token})}"
-    _mail("activate", email, {"link": link, "hours": conf.portal_activation_hours, "full_name": full_name.strip()})
+    _mail("activate", email, {"link": link, "hours": conf.portal_activation_hours})
 
 
 def activate(token: str, password: str | None = None) -> tuple[Any, str]:
@@ -141,7 +141,9 @@ def _check(**values: str) -> None:
     for name, value in values.items():
         if not isinstance(value, str) or not value.strip():
             raise InvalidInput(f"Empty value for {name}")
-        if "\x00" in value or len(value) > (150 if name == "email" else 255):
+        # A name of several lines would be somebody's letter in our mail.
+        is_line = name == "password" or value.strip().isprintable()
+        if "\x00" in value or not is_line or len(value) > (150 if name == "email" else 255):
             raise InvalidInput(f"Invalid value for {name}")
     try:
         validate_email(values["email"])

@@ -30,6 +30,11 @@ def minor_units(amount: Decimal, currency: str) -> int:
     return int(scaled)
 
 
+def most_total(currency: str) -> Decimal:
+    """Return the highest total of an order: no gateway charges more at once, and every column holds it."""
+    return Decimal(99_999_999).scaleb(-decimals(currency))
+
+
 def shown(amount: Decimal, currency: str) -> str:
     """Return an amount as people read it: ``"12.50 USD"``."""
     return f"{amount:,.{decimals(currency)}f} {currency}"
@@ -47,7 +52,7 @@ def price(text: Any, currency: str) -> Decimal:
         raise InvalidInput(f"{str(text)[:40]!r} is no price; allowed is a number from 0 to {MOST}.")
     if amount != amount.quantize(Decimal(1).scaleb(-decimals(currency))):
         raise InvalidInput(f"{amount} has too many decimals; allowed for {currency} are {decimals(currency)}.")
-    return amount.quantize(Decimal("0.01"))
+    return abs(amount.quantize(Decimal("0.01")))  # Minus zero is zero.
 
 
 def currency(text: Any) -> str:

@@ -21,7 +21,7 @@ from ccx_tenancy.audit import api as audit
 from ccx_tenancy.conf import conf
 from ccx_tenancy.errors import Conflict, InvalidInput, InvalidState
 from ccx_tenancy.outgoing import durable
-from ccx_tenancy.portal import catalogue, tasks
+from ccx_tenancy.portal import catalogue, money, tasks
 from ccx_tenancy.portal.gateways import gateway
 from ccx_tenancy.portal.models import CartLine, Course, Holding, Module, Order, OrderLine, Payment, Profile, Refund
 
@@ -146,23 +146,35 @@ def _quoted(user: Any, line: CartLine) -> Quote:
 
 
 def total_of(quotes: Iterable[Quote]) -> tuple[Decimal, str]:
-    """Return the total of quotes, and its currency. Raises InvalidInput where they have more than one."""
+    """Return the total of quotes, and its currency. Raises InvalidInput where they have more than one, or the total is
+    more than any gateway takes."""
     quotes = list(quotes)
     currencies = {one.course.currency for one in quotes}
     if len(currencies) > 1:
         raise InvalidInput("One order has one currency; these are " + ", ".join(sorted(currencies)) + ".")
-    return sum((one.total for one in quotes), Decimal("0.00")), next(iter(currencies), conf.portal_currencies[0])
+    currency = next(iter(currencies), conf.portal_currencies[0])
+    total = sum((one.total for one in quotes), Decimal("0.00"))
+    if total > (most := money.most_total(currency)):
+        raise InvalidInput(
+            f"One order is for at most {money.shown(most, currency)}; this would be {money.shown(total, currency)}."
+        )
+    return total, currency
 
 
-def place(user: Any, key: str, expected: Decimal, wanted: Sequence[Wanted] | None = None) -> tuple[Order, bool]:
+def place(
+    user: Any, key: str, expected: Decimal, wanted: Sequence[Wanted] | None = None, *, currency: str | None = None
+) -> tuple[Order, bool]:
     """Make an order of the cart (or of what is ``wanted``), and return it, and whether it is new.
 
     ``key`` is what the buyer's side knows the order by: with the same key comes the same order, whatever the cart holds
-    now. ``expected`` is the total that the buyer saw. Raises InvalidInput, NoGateway, CartChanged where our total is
-    another one, Conflict where an order of the same course is being paid; then nothing is ordered.
+    now. ``expected`` is the total that the buyer saw, and ``currency`` its currency (None: the portal's first). Raises
+    InvalidInput, NoGateway, CartChanged where our total or currency is another one, Conflict where an order of the same
+    course is being paid; then nothing is ordered.
     """
-    if not 0 < len(key) <= 64 or not key.isascii():
-        raise InvalidInput("The key of an order is 1 to 64 ASCII characters.")
+    if not 0 < len(key) <= 64 or not key.isascii() or not key.isprintable():
+        raise InvalidInput("The key of an order is 1 to 64 printable ASCII characters.")
+    if not Decimal(expected).is_finite():
+        raise InvalidInput("The total is no number.")
     with _locked(user) as profile:
         order = Order.objects.filter(purchaser_id=user.pk, key=key).first()
         if order is not None:
@@ -172,8 +184,8 @@ def place(user: Any, key: str, expected: Decimal, wanted: Sequence[Wanted] | Non
         quotes = list(_from_cart(user) if wanted is None else _from_wanted(user, wanted))
         if not quotes:
             raise InvalidInput("Cannot checkout an empty cart")
-        total, currency = total_of(quotes)
-        if total != expected:
+        total, charged = total_of(quotes)
+        if total != expected or (total and charged != (currency or conf.portal_currencies[0])):
             raise CartChanged("Cart total doesn't match expected value")
         open_lines = OrderLine.objects.filter(
             order__purchaser_id=user.pk,
@@ -184,17 +196,17 @@ def place(user: Any, key: str, expected: Decimal, wanted: Sequence[Wanted] | Non
             raise Conflict("An order of the same course is being paid: wait for it, or cancel it.")
         name = gateway().name if total else ""
         bill_to = "\n".join(filter(None, [profile.full_name, profile.organization, user.email]))
-        order = Order.objects.create(purchaser_id=user.pk, key=key, currency=currency, total=total, bill_to=bill_to)
+        order = Order.objects.create(purchaser_id=user.pk, key=key, currency=charged, total=total, bill_to=bill_to)
         for one in quotes:
             _add_line(order, one)
         CartLine.objects.filter(user=user, course__in=[one.course for one in quotes]).delete()
         if total:
             # Whoever made the order charges it. Where that process dies, what became of it is looked up, from then on.
             due = timezone.now() + timedelta(seconds=conf.outgoing_lease_seconds)
-            Payment.objects.create(order=order, gateway=name, amount=total, currency=currency, due_at=due)
+            Payment.objects.create(order=order, gateway=name, amount=total, currency=charged, due_at=due)
         else:
             deliver(order)
-        audit.record("portal.order", actor=user, target=f"order {order.number}", after={"total": f"{total} {currency}"})
+        audit.record("portal.order", actor=user, target=f"order {order.number}", after={"total": f"{total} {charged}"})
     return order, True
 
 

@@ -7,17 +7,15 @@ original gave.
 from __future__ import annotations
 
 import hashlib
-import json
 from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import NotFound, ParseError, UnsupportedMediaType
+from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -25,13 +23,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ccx_tenancy.errors import Conflict, InvalidInput, TenancyError
+from ccx_tenancy.json_bodies import LIMIT, JSONBody, NotJson, check_length
 from ccx_tenancy.outgoing.errors import BadSignature
 from ccx_tenancy.portal import accounts, catalogue, money, orders, payments, webhooks
 from ccx_tenancy.portal.addresses import absolute
 from ccx_tenancy.portal.models import Course, Order
 
-#: The largest body of a webhook, in bytes.
-WEBHOOK_LIMIT = 2 * 1024 * 1024
 _PAGE_SIZE = 100
 _MOST_LINES = 100
 
@@ -41,19 +38,24 @@ _MOST_LINES = 100
 def webhook(request: HttpRequest) -> HttpResponse:
     """Take a webhook of a hub: 200 once it is done, 403 without the right signature, 400 for what it cannot be."""
     try:
-        body = request.body
-        if len(body) > WEBHOOK_LIMIT:
-            return JsonResponse({"detail": f"The body has more than {WEBHOOK_LIMIT} bytes."}, status=413)
+        # Not `request.body`: the largest that Django reads of it is for what browsers send.
+        body = request.read(LIMIT + 1)
+        if len(body) > LIMIT:
+            return JsonResponse({"detail": f"The body has more than {LIMIT} bytes."}, status=413)
         source, event_id = webhooks.authenticate(body, request.headers)
-    except (BadSignature, RawPostDataException) as error:
+    except BadSignature as error:
         return JsonResponse({"detail": str(error)}, status=403)
     try:
         webhooks.receive(source, event_id, body)
-    except webhooks.NotJson as error:
+    except NotJson as error:
         return JsonResponse({"detail": str(error)}, status=400)
     except InvalidInput as error:
         return JsonResponse([str(error)], safe=False, status=400)
     return HttpResponse()
+
+
+class _Body(JSONBody):
+    parse_float = Decimal
 
 
 class Api(APIView):
@@ -62,6 +64,13 @@ class Api(APIView):
     authentication_classes = [SessionAuthentication]
     permission_classes = [AllowAny]
     renderer_classes = [JSONRenderer]
+    #: A body must call itself JSON: what a page of another site can send by itself does not.
+    parser_classes = [_Body]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Look at the size of the body before anything reads it."""
+        check_length(request)
+        super().initial(request, *args, **kwargs)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer what was refused with 400 and a list of one text, as the original did."""
@@ -70,17 +79,9 @@ class Api(APIView):
         return super().handle_exception(exc)
 
     def read(self, *required: str) -> dict[str, Any]:
-        """Return the body's JSON object. Raises ParseError where it is none, InvalidInput where a key is missing.
-
-        It must call itself JSON: what a page of another site can send by itself does not.
-        """
-        if (self.request.content_type or "").partition(";")[0].strip().lower() != "application/json":
-            raise UnsupportedMediaType(self.request.content_type or "")
-        try:
-            found = json.loads(self.request.body, parse_float=Decimal, parse_constant=_no_constant)
-            json.dumps(found, default=str, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:
-            raise ParseError(f"JSON parse error - {error}"[:300]) from None
+        """Return the body's JSON object. Raises ParseError where it is none, InvalidInput where a key is missing."""
+        # Not the raw bytes: Django's CSRF check has had the parser read them already.
+        found = self.request.data
         if not isinstance(found, dict):
             raise InvalidInput("Invalid data: it must be an object")
         for name in required:
@@ -152,7 +153,8 @@ class Checkout(Api):
     permission_classes = [IsAuthenticated]
 
     def post(self, request: Request) -> Response:
-        """Order ``cart`` and pay with ``token``; ``total`` is what the buyer saw.
+        """Order ``cart`` and pay with ``token``; ``total`` is what the buyer saw, in ``currency`` (none: the
+        portal's first).
 
         What comes again with the same ``Idempotency-Key``, or without one with the same body, is the same order.
         """
@@ -160,10 +162,12 @@ class Checkout(Api):
         token = found["token"]
         if not isinstance(token, str) or not 0 < len(token) <= 255 or not token.isascii():
             raise InvalidInput("Invalid token")
-        total, wanted = _total(found["total"]), _wanted(found["cart"])
+        total, wanted, currency = _total(found["total"]), _wanted(found["cart"]), found.get("currency")
+        if currency is not None and not isinstance(currency, str):
+            raise InvalidInput("currency must be a string")
         given = request.headers.get("Idempotency-Key") or f"{token} {total} {wanted}"
         key = hashlib.sha256(given.encode()).hexdigest()
-        order, is_new = orders.place(request.user, key, total, wanted)
+        order, is_new = orders.place(request.user, key, total, wanted, currency=currency)
         if is_new:
             payments.pay(order, token)
             order.refresh_from_db()
@@ -319,17 +323,13 @@ def _wanted(cart: Any) -> list[orders.Wanted]:
             if name not in item:
                 raise InvalidInput(f"Missing key {name}")
         uuids, course, seats = item["uuids"], item["course_uuid"], item["seats"]
-        if not isinstance(uuids, list) or not all(isinstance(one, str) for one in uuids):
+        if not isinstance(uuids, list) or not all(isinstance(one, str) and "\0" not in one for one in uuids):
             raise InvalidInput("uuids must be a list")
         if not uuids:
             raise InvalidInput("uuids must not be empty")
-        if not isinstance(course, str):
+        if not isinstance(course, str) or "\0" in course:
             raise InvalidInput("One or more courses are unavailable")
         if isinstance(seats, bool) or not isinstance(seats, int):
             raise InvalidInput("Seats must be an integer")
         found.append(orders.Wanted(course.lower(), [one.lower() for one in uuids], seats))
     return found
-
-
-def _no_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")

@@ -199,7 +199,7 @@ def cart_page(request: HttpRequest) -> HttpResponseBase:
     """Show the cart; take a course out."""
     user: Any = request.user
     if request.method == "POST":
-        course = Course.objects.filter(uuid=request.POST.get("course", "")).first()
+        course = Course.objects.filter(uuid=request.POST.get("course", "").replace("\0", "")).first()
         if course is not None:
             orders.take_out(user, course)
         return redirect("ccx_portal:cart")
@@ -250,7 +250,8 @@ def _ordered(request: HttpRequest, user: Any) -> HttpResponseBase:
             raise InvalidInput(_("Choose how to pay."))
     else:
         token = ""
-    order, is_new = orders.place(user, request.POST.get("key", ""), expected)
+    currency = request.POST.get("currency") or None
+    order, is_new = orders.place(user, request.POST.get("key", ""), expected, currency=currency)
     if is_new:
         payment = payments.pay(order, token)
         if payment is not None and payment.page and payment.result == Payment.Result.OPEN:

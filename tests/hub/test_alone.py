@@ -151,6 +151,7 @@ def test_the_hub_runs_in_a_project_without_the_tenancy(tmp_path):
         "ccx_tenancy.conf",
         "ccx_tenancy.errors",
         "ccx_tenancy.hub",
+        "ccx_tenancy.json_bodies",
         "ccx_tenancy.outgoing",
         "ccx_tenancy.sealing",
     ]

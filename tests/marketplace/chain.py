@@ -267,7 +267,7 @@ class Buyer:
     def check_out(self) -> str:
         """Order what is in the cart, once; return the order's number, or nothing where it was refused."""
         page = self.call("GET", "/checkout/")
-        hidden = dict(re.findall(r'name="(key|total)" value="([^"]*)"', page.text))
+        hidden = dict(re.findall(r'name="(key|total|currency)" value="([^"]*)"', page.text))
         if not hidden:
             return ""
         answer = self.call("POST", "/checkout/", {**hidden, "token": "card"})

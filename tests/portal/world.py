@@ -180,4 +180,4 @@ def order_by_pages(client, course, seats, token="pretend_good", **fields):
 
 
 def hidden(page):
-    return dict(re.findall(r'<input type="hidden" name="(key|total)" value="([^"]*)"', page))
+    return dict(re.findall(r'<input type="hidden" name="(key|total|currency)" value="([^"]*)"', page))
