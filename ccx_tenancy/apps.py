@@ -33,15 +33,16 @@ class TenancyConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Register the checks and connect the Celery signals."""
+        """Register the checks and connect the Celery signals; serve nothing in an Open edX where we are not effective."""
         from ccx_tenancy import celery
         from ccx_tenancy.backends.checks import check_backends
         from ccx_tenancy.conf import check_settings
-        from ccx_tenancy.hosts.openedx.checks import check_plugin
+        from ccx_tenancy.hosts.openedx.checks import check_plugin, refuse_requests_unless_effective
         from ccx_tenancy.hosts.openedx.static import check_static_files
 
         register(check_settings, Tags.security)
         register(check_plugin, Tags.security)
         register(check_static_files, Tags.security)
         register(check_backends, Tags.security)
+        refuse_requests_unless_effective()
         celery.connect()

@@ -8,7 +8,8 @@ plug-in installed; it says which::
 
 Routes come from the URL configuration (``tests/openedx_host/inside/routes.py``). ``leaking`` is an answer of 2xx, a
 redirect to something that is no sign-in page, or a body with a name of the other tenant; ``strict`` leaves out answers
-that are the same for an object that does not exist; ``read`` is strict with 2xx. ``foreign`` counts the distinct names
+that are the same for an object that does not exist; ``read`` is strict with 2xx; ``differs`` counts every route of which
+any answer, a refusal too, is another than for an object that does not exist. ``foreign`` counts the distinct names
 of the other tenant's objects in a list. Nothing is written by it but sessions; ``--writes`` sends POST, PUT, PATCH and
 DELETE with an empty body as well.
 """
@@ -128,7 +129,7 @@ def measure_routes(host, methods, service):
 
     # Django's admin takes any text for an id, in a thousand routes: the tests ask those.
     paths = {
-        org: {p: found[:6] for p, _, found in paths_with_keys(org, course, lib) if not p.startswith("admin/")}
+        org: {p: found for p, _, found in paths_with_keys(org, course, lib) if not p.startswith("admin/")}
         for org, (course, lib) in TARGETS.items()
     }
     rows = []
@@ -150,7 +151,7 @@ def measure_routes(host, methods, service):
                             answer, org, path, is_same=sameness(answer, org) == none, is_read=method == "GET"
                         )
                         kinds |= new
-                        if new & {"strict", "object reached"}:
+                        if new & {"strict", "object reached", "differs"}:
                             leaks[org].append([answer[0], path])
                     counts[org].update(kinds)
             for org in targets:
@@ -161,6 +162,8 @@ def measure_routes(host, methods, service):
 
 def _kinds_of(answer, org, path, *, is_same, is_read):
     kinds = {"5xx"} if answer[0] >= 500 else set()
+    if not is_same:
+        kinds.add("differs")
     if is_leak(answer, org, path):
         kinds.add("leaking")
         if not is_same:
@@ -210,7 +213,7 @@ def measure_lists(host, service):
 def report(files):
     """Print the tables of one or more runs, each beside the other."""
     runs = [json.loads(Path(file).read_text()) for file in files]
-    columns = ("routes", "leaking", "strict", "read", "with the marker", "object reached", "5xx")
+    columns = ("routes", "leaking", "strict", "read", "with the marker", "object reached", "differs", "5xx")
     for run in runs:
         print(f"\n{run['service']}, {'with the plug-in' if run['plugged'] else 'stock'}\n")
         for row in run["routes"]:

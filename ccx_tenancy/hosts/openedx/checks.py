@@ -2,6 +2,7 @@
 
 What the host's plug-in mechanism adds can be undone by a settings module that runs after it. Each check says what was
 found and what to do. Most are errors, because a wall that does not stand is worse than a service that does not start.
+A WSGI or ASGI server runs no checks: there :func:`refuse_requests_unless_effective` keeps the service from answering.
 
 E101: an app of ours is not installed. E102: a middleware of ours is missing. E103: an anchor is missing.
 E104: the order is wrong. E105: ``CCX_TENANCY["SURFACE"]`` is that of the other service.
@@ -17,10 +18,15 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import request_started
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.hosts.openedx import OpenEdxHost, patches
 from ccx_tenancy.hosts.openedx.settings import placement
+
+#: Names the receiver that refuses requests.
+REFUSAL = "ccx_tenancy.hosts.openedx.not_effective"
 
 
 def check_plugin(**kwargs: Any) -> list[CheckMessage]:
@@ -80,3 +86,20 @@ def check_plugin(**kwargs: Any) -> list[CheckMessage]:
         if name in conf.host_patches_off
     ]
     return messages
+
+
+def refuse_requests_unless_effective() -> None:
+    """Let every request of this process fail, with what is wrong, where the plug-in is loaded and not effective.
+
+    Called once at start, when the settings are final. Management commands still run, ``check`` among them; a check in
+    ``SILENCED_SYSTEM_CHECKS`` stops nothing.
+    """
+    found = [message for message in check_plugin() if message.is_serious() and not message.is_silenced()]
+    if not found:
+        return
+    text = "ccx_tenancy is not effective, so nothing is served. " + " ".join(f"{one.id}: {one.msg}" for one in found)
+
+    def refuse(**kwargs: Any) -> None:
+        raise ImproperlyConfigured(text)
+
+    request_started.connect(refuse, weak=False, dispatch_uid=REFUSAL)

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.test import override_settings
+from django.core.signals import request_started
+from django.test import Client, override_settings
 
-from ccx_tenancy.hosts.openedx.checks import check_plugin
+from ccx_tenancy.hosts.openedx.checks import REFUSAL, check_plugin, refuse_requests_unless_effective
 from ccx_tenancy.hosts.openedx.settings import common, placement, production, test
 
 LMS = [
@@ -235,3 +236,27 @@ def test_the_check_sees_that_the_hosts_backend_asks_for_no_membership():
     for backends in ([BACKEND], [BACKEND, placement.BACKEND]):
         with override_settings(**{**installed(), "AUTHENTICATION_BACKENDS": backends}):
             assert ids() == ["ccx_tenancy.E106"]
+
+
+@pytest.fixture
+def served(db):
+    """Ask for a page that is not there, after a start with some settings; take the refusal away afterwards."""
+
+    def ask(**changed):
+        with override_settings(**changed):
+            refuse_requests_unless_effective()
+        return Client().get("/no-such-page/").status_code
+
+    yield ask
+    request_started.disconnect(dispatch_uid=REFUSAL)
+
+
+def test_a_server_that_runs_no_checks_answers_nothing_where_the_wall_does_not_stand(served):
+    without = [one for one in installed()["MIDDLEWARE"] if one != "ccx_tenancy.middleware.CoursePartitionMiddleware"]
+    with pytest.raises(ImproperlyConfigured, match=r"E102: MIDDLEWARE does not hold .*CoursePartitionMiddleware"):
+        served(**{**installed(), "MIDDLEWARE": without})
+
+
+def test_a_server_answers_where_the_plug_in_is_effective_or_the_operator_has_silenced_the_check(served):
+    assert served(**installed()) == 404
+    assert served(**{**installed(), "MIDDLEWARE": LMS, "SILENCED_SYSTEM_CHECKS": ["ccx_tenancy.E102"]}) == 404

@@ -29,6 +29,9 @@ _FILLERS = (
     "",
 )
 _MOST_PATHS = 12
+#: What may follow a pattern that is open at its end and captures nothing, beside a key: an asset of the oldest form.
+_OLD_ASSET = "{org}/{course}/asset/note.txt"
+_UNNAMED = re.compile(r"\((?!\?)|\(\?:")
 
 
 def keys_of(org, course, lib):
@@ -48,45 +51,78 @@ def patterns(resolver=None, prefix=""):
 
 def groups_of(pattern):
     """Return the expression of each named group of a pattern, by name."""
-    found = {}
-    for match in re.finditer(r"\(\?P<(\w+)>", pattern):
-        depth, at, in_set = 1, match.end(), False
-        while depth and at < len(pattern):
-            char = pattern[at]
-            if char == "\\":
-                at += 1
-            elif in_set:
-                in_set = char != "]"
-            elif char == "[":
-                in_set = True
-                at += pattern[at + 1 : at + 2] in ("]", "^")
-            else:
-                depth += {"(": 1, ")": -1}.get(char, 0)
+    return {match.group(1): pattern[match.end() : _end_of(pattern, match)] for match in _named(pattern)}
+
+
+def _named(pattern):
+    return re.finditer(r"\(\?P<(\w+)>", pattern)
+
+
+def _end_of(pattern, opening):
+    """Return where the bracket that closes a group stands."""
+    depth, at, in_set = 1, opening.end(), False
+    while depth and at < len(pattern):
+        char = pattern[at]
+        if char == "\\":
             at += 1
-        found[match.group(1)] = pattern[match.end() : at - 1]
-    return found
+        elif in_set:
+            in_set = char != "]"
+        elif char == "[":
+            in_set = True
+            at += pattern[at + 1 : at + 2] in ("]", "^")
+        else:
+            depth += {"(": 1, ")": -1}.get(char, 0)
+        at += 1
+    return at - 1
+
+
+def _with_names(pattern, keys):
+    """Return a pattern in which each outermost group without a name has one, where it accepts a key or captures: many
+    routes match a key and capture nothing."""
+    made, at, number = "", 0, 0
+    while at < len(pattern):
+        named, unnamed = re.compile(r"\(\?P<\w+>").match(pattern, at), _UNNAMED.match(pattern, at)
+        if pattern[at] == "\\":
+            step = 2
+        elif named:
+            step = _end_of(pattern, named) + 1 - at
+        elif unnamed and any(
+            _fits(pattern[unnamed.end() : (end := _end_of(pattern, unnamed))], text)
+            for text in (*keys, *(_FILLERS if unnamed.group() == "(" else ()))
+        ):
+            made += f"(?P<unnamed{number}>{pattern[unnamed.end() : end]})"
+            number, at, step = number + 1, end + 1, 0
+        else:
+            step = 1
+        made, at = made + pattern[at : at + step], at + step
+    return made
 
 
 def paths_with_keys(org, course, lib):
-    """Yield ``(pattern, view, paths)`` for each route of which a group accepts a key, filled with keys of ``org``."""
+    """Yield ``(pattern, view, paths)`` for each route that accepts a key, with keys of ``org``.
+
+    A group accepts one, with a name or without; or the pattern is open at its end, and a key may follow.
+    """
     keys = keys_of(org, course, lib)
+    tails = [*keys, _OLD_ASSET.format(org=org, course=course)]
     for pattern, view in patterns():
-        groups = groups_of(pattern)
+        filled = _with_names(pattern, keys)
         choices, takes_key = {}, False
-        for name, expression in groups.items():
+        for name, expression in groups_of(filled).items():
             fitting = [key for key in keys if _fits(expression, key)]
             takes_key = takes_key or bool(fitting)
             choices[name] = fitting or [text for text in _FILLERS if _fits(expression, text)][:1]
-        if not takes_key:
-            continue
-        paths = []
-        for text, names in normalize(pattern):
+        paths = [f"/{key}" for key in keys if re.match(pattern, key)] if not takes_key else []
+        for text, names in normalize(filled):
             if set(names) <= set(choices) and all(choices[name] for name in names):
                 for values in product(*(choices[name] for name in names)):
                     path = "/" + text % dict(zip(names, values, strict=True))
-                    if re.match(pattern, path[1:]) and any(key in path for key in keys):
+                    if takes_key and re.match(pattern, path[1:]) and any(key in path for key in keys):
                         paths.append(path)
-        yield pattern, view, list(dict.fromkeys(paths))[:_MOST_PATHS]
+                    elif not takes_key and path.endswith("/"):
+                        paths += [path + tail for tail in tails if re.match(pattern, path[1:] + tail)]
+        if takes_key or paths:
+            yield pattern, view, list(dict.fromkeys(paths))[:_MOST_PATHS]
 
 
 def paths_without_keys(most_ids=3):

@@ -1,0 +1,109 @@
+"""Does a real edx-platform behave as before where the plug-in is installed and no tenant is defined? Every route is asked.
+
+Run it in the directory of the platform, with its environment and the seeds of ``leaks.py``, without the plug-in and with
+it, then compare::
+
+    python untouched.py lms --host acme.localhost --out stock.json
+    python untouched.py lms --host acme.localhost --out plugged.json
+    python untouched.py --compare stock.json plugged.json
+
+Each path is asked twice by each actor; what counts is the second answer: its status, its text without numbers and
+tokens, and its queries on all databases. The question that a process asks once a second (is anything newer than what I
+know?) is counted by itself. Admin pages are left out, where the plug-in adds its own entries.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import warnings
+from pathlib import Path
+
+from leaks import ask, boot, client_of
+
+ACTORS = ("anonymous", "acme_learner", "acme_author", "acme_staff", "super")
+TARGETS = (("Acme", "AX1", "ALIB"), ("Globex", "GX1", "GLIB"))
+SKIPPED = re.compile(r"^/admin/|logout|/debug/|swagger|api-docs|/heartbeat")
+ONCE_A_SECOND = "ccx_tenants_revision"
+#: What differs from one answer to the next in the platform alone.
+CHANGING = re.compile(r"[0-9a-f]{16,}|[A-Za-z0-9]{64}|[A-Za-z0-9_-]{20,}\.[\w.-]+|\d+")
+
+
+def measure(host):
+    """Return status, digest, queries and once-a-second queries of each path and actor."""
+    from django.db import connections
+    from django.test.utils import CaptureQueriesContext
+    from routes import paths_with_keys, paths_without_keys
+
+    paths = [path for path in paths_without_keys() if not SKIPPED.search(path)]
+    for target in TARGETS:
+        paths += [path for _, _, found in paths_with_keys(*target) for path in found[:4] if not SKIPPED.search(path)]
+    rows = {}
+    for actor in ACTORS:
+        client = client_of(actor, host)
+        for path in dict.fromkeys(paths):
+            if actor != "anonymous" and "_auth_user_id" not in client.session:
+                client = client_of(actor, host)  # A page has ended the session.
+            ask(client, "GET", path)
+            captured = [CaptureQueriesContext(connection) for connection in connections.all()]
+            for context in captured:
+                context.__enter__()
+            status, location, body = ask(client, "GET", path)
+            for context in captured:
+                context.__exit__(None, None, None)
+            queries = [query["sql"] for context in captured for query in context.captured_queries]
+            freshness = sum(ONCE_A_SECOND in sql for sql in queries)
+            text = CHANGING.sub("#", location + body)
+            rows[f"{actor} {path}"] = {
+                "status": status,
+                "text": hashlib.sha256(text.encode()).hexdigest(),
+                "queries": len(queries) - freshness,
+                "once a second": freshness,
+                "sql": [CHANGING.sub("#", sql)[:200] for sql in queries],
+            }
+        print(actor, len(rows), flush=True)
+    return rows
+
+
+def compare(stock, plugged):
+    """Print how many answers are equal, and each that is not."""
+    before, after = (json.loads(Path(file).read_text())["rows"] for file in (stock, plugged))
+    both = [name for name in before if name in after]
+    print(f"{len(both)} answers asked in both; {len(before) - len(both)} only before, {len(after) - len(both)} only after")
+    for what in ("status", "text", "queries"):
+        print(f"equal {what}: {sum(before[name][what] == after[name][what] for name in both)}")
+    print(f"queries: {sum(before[n]['queries'] for n in both)} before, {sum(after[n]['queries'] for n in both)} after")
+    print(f"once-a-second questions: {sum(after[n]['once a second'] for n in both)}")
+    for name in both:
+        old, new = before[name], after[name]
+        if new["status"] != old["status"] or new["queries"] != old["queries"]:
+            added = [sql for sql in new["sql"] if sql not in old["sql"]]
+            print(f"{name}: {old['status']} -> {new['status']}, {old['queries']} -> {new['queries']} queries {added[:2]}")
+        elif new["text"] != old["text"]:
+            print(f"{name}: {old['status']}, another text")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("service", choices=("lms", "cms"), nargs="?")
+    parser.add_argument("--host", default="acme.localhost")
+    parser.add_argument("--out")
+    parser.add_argument("--compare", nargs=2)
+    options = parser.parse_args()
+    if options.compare:
+        return compare(*options.compare)
+    plugged = boot(options.service)
+    if plugged:
+        from ccx_tenancy import api
+
+        if api.list_tenants():
+            parser.error("there are tenants: nothing to compare with the platform alone")
+    warnings.simplefilter("ignore")
+    rows = measure(options.host)
+    if options.out:
+        Path(options.out).write_text(json.dumps({"service": options.service, "plugged": plugged, "rows": rows}))
+    return None
+
+
+if __name__ == "__main__":
+    main()
