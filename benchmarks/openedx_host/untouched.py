@@ -1,7 +1,7 @@
-"""Does a real edx-platform behave as before where the plug-in is installed and no tenant is defined? Every route is asked.
+"""Does a real edx-platform behave as before with the plug-in installed and no tenant defined? Every route is asked.
 
-Run it in the directory of the platform, with its environment and the seeds of ``leaks.py``, without the plug-in and with
-it, then compare::
+Run it in the directory of the platform, with its environment and the seeds of ``leaks.py``, without the plug-in and
+with it, then compare::
 
     python untouched.py lms --host acme.localhost --out stock.json
     python untouched.py lms --host acme.localhost --out plugged.json
@@ -69,7 +69,9 @@ def compare(stock, plugged):
     """Print how many answers are equal, and each that is not."""
     before, after = (json.loads(Path(file).read_text())["rows"] for file in (stock, plugged))
     both = [name for name in before if name in after]
-    print(f"{len(both)} answers asked in both; {len(before) - len(both)} only before, {len(after) - len(both)} only after")
+    print(
+        f"{len(both)} answers asked in both; {len(before) - len(both)} only before, {len(after) - len(both)} only after"
+    )
     for what in ("status", "text", "queries"):
         print(f"equal {what}: {sum(before[name][what] == after[name][what] for name in both)}")
     print(f"queries: {sum(before[n]['queries'] for n in both)} before, {sum(after[n]['queries'] for n in both)} after")
@@ -78,7 +80,9 @@ def compare(stock, plugged):
         old, new = before[name], after[name]
         if new["status"] != old["status"] or new["queries"] != old["queries"]:
             added = [sql for sql in new["sql"] if sql not in old["sql"]]
-            print(f"{name}: {old['status']} -> {new['status']}, {old['queries']} -> {new['queries']} queries {added[:2]}")
+            print(
+                f"{name}: {old['status']} -> {new['status']}, {old['queries']} -> {new['queries']} queries {added[:2]}"
+            )
         elif new["text"] != old["text"]:
             print(f"{name}: {old['status']}, another text")
 

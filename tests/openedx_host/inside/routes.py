@@ -10,11 +10,11 @@ from django.utils.regex_helper import normalize
 KINDS = {
     "course": "course-v1:{org}+{course}+2026",
     "usage": "block-v1:{org}+{course}+2026+type@vertical+block@unit1",
-    "asset": "asset-v1:{org}+{course}+2026+type@asset+block@note.txt",
+    "ccx": "ccx-v1:{org}+{course}+2026+ccx@{ccx}",
     "library": "library-v1:{org}+{lib}",
     "library2": "lib:{org}:lib2",
     "library2 usage": "lb:{org}:lib2:html:html1",
-    "ccx": "ccx-v1:{org}+{course}+2026+ccx@1",
+    "asset": "asset-v1:{org}+{course}+2026+type@asset+block@note.txt",
 }
 _FILLERS = (
     "1",
@@ -34,9 +34,9 @@ _OLD_ASSET = "{org}/{course}/asset/note.txt"
 _UNNAMED = re.compile(r"\((?!\?)|\(\?:")
 
 
-def keys_of(org, course, lib):
-    """Return one key of each kind for an organization."""
-    return [text.format(org=org, course=course, lib=lib) for text in KINDS.values()]
+def keys_of(org, course, lib, ccx=1):
+    """Return one key of each kind for an organization; ``ccx`` is the number of its CCX."""
+    return [text.format(org=org, course=course, lib=lib, ccx=ccx) for text in KINDS.values()]
 
 
 def patterns(resolver=None, prefix=""):
@@ -98,12 +98,12 @@ def _with_names(pattern, keys):
     return made
 
 
-def paths_with_keys(org, course, lib):
+def paths_with_keys(org, course, lib, ccx=1):
     """Yield ``(pattern, view, paths)`` for each route that accepts a key, with keys of ``org``.
 
     A group accepts one, with a name or without; or the pattern is open at its end, and a key may follow.
     """
-    keys = keys_of(org, course, lib)
+    keys = keys_of(org, course, lib, ccx)
     tails = [*keys, _OLD_ASSET.format(org=org, course=course)]
     for pattern, view in patterns():
         filled = _with_names(pattern, keys)
