@@ -33,7 +33,7 @@ class TenancyConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Register the checks and connect the Celery signals; serve nothing in an Open edX where we are not effective."""
+        """Register the checks and connect the Celery signals. An Open edX where we are not effective serves nothing."""
         from ccx_tenancy import celery
         from ccx_tenancy.backends.checks import check_backends
         from ccx_tenancy.conf import check_settings

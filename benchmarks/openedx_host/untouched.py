@@ -22,14 +22,14 @@ from pathlib import Path
 from leaks import ask, boot, client_of
 
 ACTORS = ("anonymous", "acme_learner", "acme_author", "acme_staff", "super")
-TARGETS = (("Acme", "AX1", "ALIB"), ("Globex", "GX1", "GLIB"))
+TARGETS = (("Acme", "AX1", "ALIB", 1), ("Globex", "GX1", "GLIB", 2))
 SKIPPED = re.compile(r"^/admin/|logout|/debug/|swagger|api-docs|/heartbeat")
 ONCE_A_SECOND = "ccx_tenants_revision"
 #: What differs from one answer to the next in the platform alone.
 CHANGING = re.compile(r"[0-9a-f]{16,}|[A-Za-z0-9]{64}|[A-Za-z0-9_-]{20,}\.[\w.-]+|\d+")
 
 
-def measure(host):
+def measure(host, actors, most_paths):
     """Return status, digest, queries and once-a-second queries of each path and actor."""
     from django.db import connections
     from django.test.utils import CaptureQueriesContext
@@ -37,9 +37,11 @@ def measure(host):
 
     paths = [path for path in paths_without_keys() if not SKIPPED.search(path)]
     for target in TARGETS:
-        paths += [path for _, _, found in paths_with_keys(*target) for path in found[:4] if not SKIPPED.search(path)]
+        paths += [
+            path for _, _, found in paths_with_keys(*target) for path in found[:most_paths] if not SKIPPED.search(path)
+        ]
     rows = {}
-    for actor in ACTORS:
+    for actor in actors:
         client = client_of(actor, host)
         for path in dict.fromkeys(paths):
             if actor != "anonymous" and "_auth_user_id" not in client.session:
@@ -92,6 +94,8 @@ def main():
     parser.add_argument("service", choices=("lms", "cms"), nargs="?")
     parser.add_argument("--host", default="acme.localhost")
     parser.add_argument("--out")
+    parser.add_argument("--actors", nargs="+", choices=ACTORS, default=ACTORS)
+    parser.add_argument("--paths", type=int, default=2, help="ask so many paths of a route that takes a key")
     parser.add_argument("--compare", nargs=2)
     options = parser.parse_args()
     if options.compare:
@@ -103,7 +107,7 @@ def main():
         if api.list_tenants():
             parser.error("there are tenants: nothing to compare with the platform alone")
     warnings.simplefilter("ignore")
-    rows = measure(options.host)
+    rows = measure(options.host, options.actors, options.paths)
     if options.out:
         Path(options.out).write_text(json.dumps({"service": options.service, "plugged": plugged, "rows": rows}))
     return None
