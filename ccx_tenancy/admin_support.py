@@ -67,18 +67,14 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
-class ReadOnlyAdmin(Base):
-    """An admin that shows rows and does nothing else: no adding, changing or deleting, and no actions."""
+class ShownAdmin(Base):
+    """An admin of rows that nobody adds, changes or deletes by hand; actions may be added. It opens at once also where
+    the table is large. It needs no template or style of ours: the hub and the portal stand alone with it."""
 
-    actions: Any = None
-    change_form_template = "admin/ccx_tenancy/read_only.html"
     show_full_result_count = False
     paginator = BoundedPaginator
     list_per_page = 50
     list_max_show_all = 50
-
-    class Media:
-        css = {"all": [STYLE]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody may."""
@@ -91,6 +87,16 @@ class ReadOnlyAdmin(Base):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody may."""
         return False
+
+
+class ReadOnlyAdmin(ShownAdmin):
+    """An admin that shows rows on a page of its own and does nothing else: no actions either."""
+
+    actions: Any = None
+    change_form_template = "admin/ccx_tenancy/read_only.html"
+
+    class Media:
+        css = {"all": [STYLE]}
 
 
 def goes_with_another(request: HttpRequest, owner: Base) -> bool:

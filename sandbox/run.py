@@ -66,7 +66,6 @@ def _serve(port: int | None, *, serves: bool) -> int:
             prepare.prepare(sys.stdout, shown)
             print(f"\n{prepare.describe(shown)}\n", flush=True)
             if listening:
-                print(f"Serving on {server.HOST}, port {shown}. Ctrl-C stops.", flush=True)
                 server.serve(listening)
                 print("Stopped.", flush=True)
     except (CommandError, server.PortTaken) as error:

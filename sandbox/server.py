@@ -66,7 +66,7 @@ def bind(port: int | None) -> Server:
 
 
 def serve(server: Server) -> None:
-    """Answer requests until Ctrl-C or SIGTERM."""
+    """Say that we serve, and answer requests until Ctrl-C or SIGTERM."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         # serve_forever runs in this thread, and shutdown() waits for it.
@@ -76,4 +76,6 @@ def serve(server: Server) -> None:
         signal.signal(number, stop)
     # Static files come before everything else, so they need no tenant.
     server.set_app(StaticFilesHandler(WSGIHandler()))
+    # Said when the signals are ours: who reads this may stop us at once.
+    print(f"Serving on {HOST}, port {server.server_port}. Ctrl-C stops.", flush=True)
     server.serve_forever(poll_interval=0.1)

@@ -38,12 +38,12 @@ class Connector(models.Model):
     none are sent, as with a CCXCon of 2016, which has nothing that reads them.
     """
 
-    url = models.URLField(_("address"), max_length=255, unique=True, validators=[validate_url])
+    url = models.CharField(_("address"), max_length=255, unique=True, validators=[validate_url])
     title = models.CharField(_("title"), max_length=255)
     client_id = models.CharField(_("client id"), max_length=255)
     client_secret = SealedTextField(_("client secret"))
     link_secret = SealedTextField(_("link secret"), blank=True)
-    portal_url = models.URLField(_("address of the portal"), max_length=255, blank=True, validators=[validate_url])
+    portal_url = models.CharField(_("address of the portal"), max_length=255, blank=True, validators=[validate_url])
     tenants = models.ManyToManyField(
         "ccx_tenants.Tenant", verbose_name=_("tenants"), blank=True, related_name="+", help_text=_("Whose courses go.")
     )

@@ -21,7 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from ccx_tenancy.admin_support import BoundedPaginator
+from ccx_tenancy.admin_support import ShownAdmin
 from ccx_tenancy.hub import catalogue, clients, events
 from ccx_tenancy.hub.models import (
     SCOPES,
@@ -100,24 +100,8 @@ class SecretMixin(Base):
         return {**self.admin_site.each_context(request), "object": obj, "back": back, "app_title": app_title}
 
 
-class ShowOnly(Base):
+class ShowOnly(ShownAdmin):
     """Shows rows, and does nothing else but its actions."""
-
-    show_full_result_count = False
-    paginator = BoundedPaginator
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody may."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody may."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody may."""
-        return False
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Whether the user may have things sent again: who may change such rows, as Django's permissions have it."""

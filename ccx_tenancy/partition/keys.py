@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -89,17 +89,28 @@ _LETTERS = str.maketrans(
 _SHORT_NAME = re.compile(r"[^a-z0-9._~-]")
 
 
-def named_in(text: str, *, prose: bool = True) -> tuple[Named, ...] | list[Named]:
+def named_in(text: str, *, prose: bool = True) -> Sequence[Named]:
     """Return the organizations that the keys in ``text`` name.
 
     ``prose`` says that the text may be anything somebody wrote: then a part of it counts only where the whole part is
     a key. Without it a part counts where it begins as one. Parts end at a comma, semicolon, bar, tab or line end; at
     blanks only where all words are keys.
     """
+    is_plain = text.isascii() and text.isprintable()
+    if is_plain and ":" not in text and "/" not in text and "%" not in text and ";_" not in text:
+        return NOTHING
+    return _remembered(text, prose) if len(text) < _SHORT else _read_through(text, prose)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(text: str, prose: bool) -> tuple[Named, ...]:
+    """Return what a short text names: the same few keys come with request after request."""
+    return tuple(_read_through(text, prose))
+
+
+def _read_through(text: str, prose: bool) -> Sequence[Named]:
     if not text.isprintable() or not text.isascii():
         return _named_in_any(text, prose)
-    if ":" not in text and "/" not in text and "%" not in text and ";_" not in text:
-        return NOTHING
     plain = _PLAIN.match(text)
     if plain is not None:
         organization = plain[1] or plain[2]

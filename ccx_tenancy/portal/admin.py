@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from ccx_tenancy.admin_support import ShownAdmin
 from ccx_tenancy.errors import TenancyError
 from ccx_tenancy.outgoing.durable import State
 from ccx_tenancy.portal import fulfilment, orders
@@ -33,26 +34,7 @@ else:
     BaseInline = admin.TabularInline
 
 
-class Shown(Base):
-    """Rows that are only shown: nobody adds, changes or deletes them by hand."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody may."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody may."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody may."""
-        return False
-
-
-class Durable(Shown):
+class Durable(ShownAdmin):
     """Rows that wait to be sent, with the reason where they were refused, and an action that tries again."""
 
     actions = ("try_again",)
@@ -161,7 +143,7 @@ class LineInline(BaseInline):
 
 
 @admin.register(Order)
-class OrderAdmin(Shown):
+class OrderAdmin(ShownAdmin):
     """Orders."""
 
     list_display = ("number", "purchaser", "state", "total", "currency", "created", "paid_at")
