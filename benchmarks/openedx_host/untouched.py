@@ -1,4 +1,4 @@
-"""Does a real edx-platform behave as before with the plug-in installed and no tenant defined? Every route is asked.
+"""Does a real edx-platform behave as before with the plug-in installed and no tenant defined?
 
 Run it in the directory of the platform, with its environment and the seeds of ``leaks.py``, without the plug-in and
 with it, then compare::
@@ -7,9 +7,10 @@ with it, then compare::
     python untouched.py lms --host acme.localhost --out plugged.json
     python untouched.py --compare stock.json plugged.json
 
-Each path is asked twice by each actor; what counts is the second answer: its status, its text without numbers and
-tokens, and its queries on all databases. The question that a process asks once a second (is anything newer than what I
-know?) is counted by itself. Admin pages are left out, where the plug-in adds its own entries.
+The main pages are asked, or every route with ``--every``. Each path is asked twice by each actor; what counts is the
+second answer: its status, its text without numbers and tokens, and its queries on all databases. The question that a
+process asks once a second (is anything newer than what I know?) is counted by itself. Admin pages are left out, where
+the plug-in adds its own entries.
 """
 
 import argparse
@@ -24,26 +25,88 @@ from leaks import ask, boot, client_of
 ACTORS = ("anonymous", "acme_learner", "acme_author", "acme_staff", "super")
 TARGETS = (("Acme", "AX1", "ALIB", 1), ("Globex", "GX1", "GLIB", 2))
 SKIPPED = re.compile(r"^/admin/|logout|/debug/|swagger|api-docs|/heartbeat")
+COURSE = "course-v1:Acme+AX1+2026"
+UNIT = "block-v1:Acme+AX1+2026+type@vertical+block@unit1"
+PAGES = {
+    "lms": (
+        "/",
+        "/courses",
+        f"/courses/{COURSE}/about",
+        f"/courses/{COURSE}/course/",
+        f"/courses/{COURSE}/progress",
+        f"/courses/{COURSE}/instructor",
+        "/courses/ccx-v1:Acme+AX1+2026+ccx@1/ccx_coach",
+        "/dashboard",
+        "/login",
+        "/register",
+        "/account/settings",
+        "/csrf/api/v1/token",
+        "/login_refresh",
+        "/api/courses/v1/courses/",
+        f"/api/courses/v1/courses/{COURSE}",
+        f"/api/courses/v1/blocks/?course_id={COURSE}&all_blocks=true&depth=all".replace("+", "%2B"),
+        "/api/enrollment/v1/enrollment",
+        f"/api/enrollment/v1/course/{COURSE}",
+        f"/api/course_home/course_metadata/{COURSE}",
+        f"/api/course_home/outline/{COURSE}",
+        f"/api/courseware/course/{COURSE}",
+        f"/api/learning_sequences/v1/course_outline/{COURSE}",
+        "/api/learner_home/init/",
+        "/api/mobile/v1/my_user_info",
+        "/api/user/v1/me",
+        "/api/organizations/v0/organizations/",
+        "/api/ccx/v0/ccx/?master_course_id=course-v1%3AAcme%2BAX1%2B2026",
+        f"/xblock/{UNIT}",
+        "/asset-v1:Acme+AX1+2026+type@asset+block@note.txt",
+    ),
+    "cms": (
+        "/",
+        "/home/",
+        f"/course/{COURSE}",
+        f"/container/{UNIT}",
+        f"/settings/details/{COURSE}",
+        f"/course_team/{COURSE}",
+        f"/assets/{COURSE}/",
+        f"/api/contentstore/v1/course_settings/{COURSE}",
+        f"/api/contentstore/v1/container/vertical/{UNIT}/children",
+        "/api/contentstore/v1/home",
+        "/api/contentstore/v1/home/courses",
+        "/api/contentstore/v2/home/courses",
+        "/api/contentstore/v1/home/libraries",
+        "/api/libraries/v2/",
+        "/api/libraries/v2/lib:Acme:lib2/",
+        "/library/library-v1:Acme+ALIB",
+        "/api/content_tagging/v1/taxonomies/",
+        "/api/contentstore/v2/downstreams/",
+        "/api/content_search/v2/studio/",
+        "/organizations",
+        "/asset-v1:Acme+AX1+2026+type@asset+block@note.txt",
+    ),
+}
 ONCE_A_SECOND = "ccx_tenants_revision"
 #: What differs from one answer to the next in the platform alone.
 CHANGING = re.compile(r"[0-9a-f]{16,}|[A-Za-z0-9]{64}|[A-Za-z0-9_-]{20,}\.[\w.-]+|\d+")
 
 
-def measure(host, actors, most_paths):
+def every_path(most_paths):
+    """Return a path of each route that names nothing, and some of each that takes a key."""
+    from routes import paths_with_keys, paths_without_keys
+
+    paths = list(paths_without_keys())
+    for target in TARGETS:
+        paths += [path for _, _, found in paths_with_keys(*target) for path in found[:most_paths]]
+    return dict.fromkeys(path for path in paths if not SKIPPED.search(path))
+
+
+def measure(host, actors, paths):
     """Return status, digest, queries and once-a-second queries of each path and actor."""
     from django.db import connections
     from django.test.utils import CaptureQueriesContext
-    from routes import paths_with_keys, paths_without_keys
 
-    paths = [path for path in paths_without_keys() if not SKIPPED.search(path)]
-    for target in TARGETS:
-        paths += [
-            path for _, _, found in paths_with_keys(*target) for path in found[:most_paths] if not SKIPPED.search(path)
-        ]
     rows = {}
     for actor in actors:
         client = client_of(actor, host)
-        for path in dict.fromkeys(paths):
+        for path in paths:
             if actor != "anonymous" and "_auth_user_id" not in client.session:
                 client = client_of(actor, host)  # A page has ended the session.
             ask(client, "GET", path)
@@ -95,6 +158,7 @@ def main():
     parser.add_argument("--host", default="acme.localhost")
     parser.add_argument("--out")
     parser.add_argument("--actors", nargs="+", choices=ACTORS, default=ACTORS)
+    parser.add_argument("--every", action="store_true", help="ask every route, Django's admin left out")
     parser.add_argument("--paths", type=int, default=2, help="ask so many paths of a route that takes a key")
     parser.add_argument("--compare", nargs=2)
     options = parser.parse_args()
@@ -107,7 +171,8 @@ def main():
         if api.list_tenants():
             parser.error("there are tenants: nothing to compare with the platform alone")
     warnings.simplefilter("ignore")
-    rows = measure(options.host, options.actors, options.paths)
+    paths = every_path(options.paths) if options.every else PAGES[options.service]
+    rows = measure(options.host, options.actors, paths)
     if options.out:
         Path(options.out).write_text(json.dumps({"service": options.service, "plugged": plugged, "rows": rows}))
     return None

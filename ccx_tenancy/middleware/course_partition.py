@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -30,6 +31,9 @@ class CoursePartitionMiddleware:
     On a tenant's site the site decides: another tenant's keys and the platform's own do not exist there, whoever asks,
     but for platform operators. Elsewhere the user decides (:func:`ccx_tenancy.partition.policy.may_name`). A user whom
     a token names is known inside DRF only, and is judged there.
+
+    A browser that opens a page in Studio with no session is sent to sign in, whether there is anything of that key or
+    not: an author whose session has ended gets in by a link.
 
     It knows the shape of keys and no routes. What belongs to nobody passes, and with no tenant everything does.
 
@@ -76,6 +80,8 @@ class CoursePartitionMiddleware:
             return answers.too_large(request, view, args, kwargs, str(error))
         if gate.allows(view):
             return None
+        if gate.asks_to_sign_in(view):
+            return redirect_to_login(request.get_full_path())
         return answers.refuse(request, view, args, kwargs)
 
 
@@ -134,6 +140,17 @@ class _Gate:
         self._known_user_passes = passes
         drf.add_judge(self.request, self._judge)
         return True
+
+    def asks_to_sign_in(self, view: Any) -> bool:
+        """Whether a refusal is that of a page in Studio to a browser of somebody who may be anybody."""
+        return (
+            self.surface == policy.STUDIO
+            and self.request.method in ("GET", "HEAD")
+            and not getattr(self._user, "is_authenticated", False)
+            and "HTTP_AUTHORIZATION" not in self.request.META
+            and drf.view_class(view) is None
+            and "text/html" in self.request.META.get("HTTP_ACCEPT", "")
+        )
 
     @property
     def _user(self) -> Any:

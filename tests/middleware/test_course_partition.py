@@ -483,6 +483,21 @@ def test_a_tenants_own_studio_answers_its_authors_for_its_own_keys(client_of, pe
         assert client_of(name).get(f"/page/{quote(key)}/", HTTP_HOST=site).status_code == status, (name, key)
 
 
+@pytest.mark.parametrize("organization", ["AcmeX", "GlobexX"])
+def test_a_browser_without_a_session_is_sent_from_studios_pages_to_sign_in(client_of, studio, organization):
+    key = f"course-v1:{organization}+Nothing+2026"
+    browser = {"HTTP_HOST": PLATFORM_SITE, "HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = f"/page/{quote(key)}/"
+    nobody = client_of(None)
+    sent = nobody.get(f"{page}?a=1", **browser)
+    assert (sent.status_code, sent["Location"]) == (302, f"/accounts/login/?next={quote(f'/page/{key}/?a=1')}")
+    assert nobody.get(page, HTTP_HOST=PLATFORM_SITE).status_code == 404
+    assert nobody.post(page, **browser).status_code == 404
+    by_rest_framework = f"/api/members/{quote(key)}/"
+    assert nobody.get(by_rest_framework, **{**browser, "HTTP_ACCEPT": "application/json"}).status_code == 404
+    assert client_of("acme_learner").get(page, **browser).status_code == 404
+
+
 def test_the_keys_of_a_suspended_tenant_answer_to_operators_only(client_of, studio):
     path = f"/page/{quote(ACME)}/"
     assert client_of("acme_author").get(path, HTTP_HOST=PLATFORM_SITE).status_code == 200
