@@ -276,6 +276,13 @@ KEYS: Mapping[str, Key] = {
     ),
     "PORTAL_STRIPE_KEY": Key((str,), "", "The secret key of the Stripe account."),
     "PORTAL_STRIPE_WEBHOOK_SECRET": Key((str,), "", "The signing secret of the Stripe webhook's endpoint."),
+    "PORTAL_SIGN_IN_TRIES": Key(
+        (int,),
+        10,
+        "How many wrong passwords one client address may send to the portal for one account within 15 minutes; for all"
+        " accounts together ten times as many. Counted in Django's default cache.",
+        _between(1, 1_000_000),
+    ),
     "PORTAL_ACTIVATION_HOURS": Key(
         (int, float), 48, "How many hours the link that activates an account is good.", _between(0.01, 24 * 365)
     ),
@@ -509,6 +516,11 @@ class Conf:
     def portal_stripe_webhook_secret(self) -> str:
         """See ``PORTAL_STRIPE_WEBHOOK_SECRET``."""
         return cast(str, self._get("PORTAL_STRIPE_WEBHOOK_SECRET"))
+
+    @property
+    def portal_sign_in_tries(self) -> int:
+        """See ``PORTAL_SIGN_IN_TRIES``."""
+        return cast(int, self._get("PORTAL_SIGN_IN_TRIES"))
 
     @property
     def portal_activation_hours(self) -> float:

@@ -1,7 +1,7 @@
 """The marketplace's LMS side: the door of the room."""
 
 from ccx_tenancy.ccxcon.connectors import Imported, get_connector, import_connectors, serving
-from ccx_tenancy.ccxcon.exports import course_changed, resend, send_due, standing
+from ccx_tenancy.ccxcon.exports import course_changed, prune, resend, send_due, standing
 from ccx_tenancy.ccxcon.links import send_again
 from ccx_tenancy.ccxcon.models import CcxOrder, Connector, CourseExport, LoginLink
 from ccx_tenancy.ccxcon.orders import KeyReused, OrderRefused, Result, set_seats
@@ -23,6 +23,7 @@ __all__ = [
     "get_connector",
     "import_connectors",
     "order_ccx",
+    "prune",
     "read_ccx",
     "resend",
     "send_again",

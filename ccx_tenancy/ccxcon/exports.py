@@ -22,6 +22,7 @@ from opaque_keys.edx.keys import CourseKey
 from ccx_tenancy.ccxcon import connectors, links
 from ccx_tenancy.ccxcon.models import Connector, CourseExport, first_version
 from ccx_tenancy.conf import conf
+from ccx_tenancy.errors import InvalidInput
 from ccx_tenancy.outgoing import durable
 from ccx_tenancy.outgoing.durable import State
 from ccx_tenancy.outgoing.errors import AddressRefused, CallFailed
@@ -242,3 +243,20 @@ def standing() -> dict[str, int]:
     counts = {str(state): rows.filter(state=state).count() for state in State.values}
     counts["failing"] = rows.filter(Q(state=State.WAITING), ~Q(last_error="")).count()
     return counts
+
+
+def prune(days: int, *, dry_run: bool = False) -> int:
+    """Delete the exports of courses that are gone, which their connectors were told that many days ago or more; return
+    how many there were.
+
+    An export that waits, was refused, or whose connector may still hold the course stays; so does that of a course that
+    is there: it is sent again when its tenant or connector comes back. Raises InvalidInput for fewer than one day.
+    """
+    if not 1 <= days <= 36500:
+        raise InvalidInput(f"{days} is no age; allowed are 1 to 36500 days.")
+    old = CourseExport.objects.filter(state=State.DONE, told=False, modified__lt=timezone.now() - timedelta(days=days))
+    count = 0
+    for pk, key in old.order_by("pk").values_list("pk", "course_key").iterator():
+        if conf.host.custom_courses.course(key) is None:
+            count += 1 if dry_run else old.filter(pk=pk).delete()[0]
+    return count

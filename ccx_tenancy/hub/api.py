@@ -7,6 +7,7 @@ from ccx_tenancy.hub.clients import Credentials, create_client, new_link_secret,
 from ccx_tenancy.hub.dispatch import Dispatcher, pull_due, work_once
 from ccx_tenancy.hub.events import replay, resync
 from ccx_tenancy.hub.models import CCX_WRITE, COURSES_READ, COURSES_WRITE, SCOPES, BackingInstance, Client, Receiver
+from ccx_tenancy.hub.pruning import prune
 from ccx_tenancy.hub.receivers import create_receiver
 from ccx_tenancy.hub.status import standing
 
@@ -26,6 +27,7 @@ __all__ = [
     "create_receiver",
     "delete_course",
     "new_link_secret",
+    "prune",
     "pull_due",
     "receive",
     "receive_modules",

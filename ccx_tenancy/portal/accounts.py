@@ -13,13 +13,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth import get_user_model, password_validation
+from django.contrib.auth import authenticate, get_user_model, password_validation
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.encoding import force_bytes
@@ -28,6 +29,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_de
 from ccx_tenancy.audit import api as audit
 from ccx_tenancy.conf import conf
 from ccx_tenancy.errors import InvalidInput, InvalidState
+from ccx_tenancy.portal import throttle
 from ccx_tenancy.portal.addresses import absolute
 from ccx_tenancy.portal.models import Profile, Registration
 
@@ -50,6 +52,16 @@ def find(email: str) -> Any:
     """Return the account with an e-mail address in any case, or None. Of several it is the one that was made first."""
     users: Any = get_user_model()._default_manager
     return users.filter(email__iexact=email.strip()).order_by("pk").first() if email.strip() else None
+
+
+def sign_in(request: HttpRequest, email: Any, password: Any) -> Any:
+    """Return the account of that address and password, or None. Raises TooOften for who has guessed too often."""
+    guesses = throttle.Guesses(request, email if isinstance(email, str) else "")
+    guesses.take()
+    user = authenticate(request, portal_email=email, portal_password=password)
+    if user is not None:
+        guesses.was_right()
+    return user
 
 
 def register(*, full_name: str, organization: str, email: str, password: str, next_path: str = "") -> None:
@@ -110,6 +122,17 @@ def activate(token: str, password: str | None = None) -> tuple[Any, str]:
     return user, row.next
 
 
+def forget_registrations(days: int, *, dry_run: bool = False) -> int:
+    """Delete registrations whose link ended that many days ago or more; return how many there were.
+
+    Raises InvalidInput for fewer than one day.
+    """
+    if not 1 <= days <= 36500:
+        raise InvalidInput(f"{days} is no age; allowed are 1 to 36500 days.")
+    rows = Registration.objects.filter(expires__lt=timezone.now() - timedelta(days=days))
+    return rows.count() if dry_run else rows.delete()[0]
+
+
 def pending(token: str) -> Registration | None:
     """Return the registration of a link that can still be used, or None."""
     row = Registration.objects.filter(digest=_digest(token), used_at=None, expires__gt=timezone.now()).first()
@@ -119,7 +142,7 @@ def pending(token: str) -> Registration | None:
 def send_reset(email: str) -> None:
     """Send the account of that address a link by which it gets a new password. Without an account nothing happens."""
     user = find(email)
-    if user is None or not user.is_active or not user.has_usable_password():
+    if user is None or not user.is_active or not user.has_usable_password() or not throttle.may_mail(user.email):
         return
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     link = absolute("new_password", uid, default_token_generator.make_token(user))

@@ -107,6 +107,17 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         return name
 
 
+class OrganizationForm(forms.Form):
+    """The organization that a CCX is for."""
+
+    organization = forms.CharField(
+        label=_("Organization's short name"),
+        max_length=255,
+        validators=[SHORT_NAME],
+        help_text=_("As it stands in the course keys of the learning platform. You have to be a member of it there."),
+    )
+
+
 class BuyForm(forms.Form):
     """Modules of a course, and how many seats to have in them."""
 

@@ -10,14 +10,16 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ccx_tenancy.audit import api as audit
+from ccx_tenancy.errors import InvalidState
 from ccx_tenancy.outgoing import durable
 from ccx_tenancy.outgoing.errors import AddressRefused, CallFailed
 from ccx_tenancy.outgoing.http import Answer
 from ccx_tenancy.portal import tasks
 from ccx_tenancy.portal.hub import Hub
-from ccx_tenancy.portal.models import Holding, OrderLine, Profile
+from ccx_tenancy.portal.models import ORGANIZATION_REFUSALS, Holding, OrderLine, Profile, new_key
 
 #: What stands before the reason where nobody knows whether the hub made a CCX: somebody has to look.
 UNKNOWN = "It is not known whether the CCX was made, and an original CCXCon would make another one"
@@ -55,6 +57,8 @@ def _create(holding: Holding) -> int | None:
     """Order the CCX; return with how many seats it was made, or None where it was not."""
     hub = Hub(holding.course.source)
     body = _body(holding)
+    if holding.refusal:
+        Holding.objects.filter(pk=holding.pk).update(refusal="")
     is_original = holding.course.source.is_original
     if is_original:
         hub.credentials.bearer()  # What fails before the order is sent may be tried again.
@@ -72,10 +76,25 @@ def _create(holding: Holding) -> int | None:
         if is_original and answer.status >= 500 and answer.status != 502:
             holding.refuse(f"{UNKNOWN}: it answered {answer.status}.", status=answer.status)
         else:
-            holding.answered(answer)
+            _not_made(holding, answer)
         return None
     Holding.objects.filter(pk=holding.pk, ccx_id="").update(ccx_id=holding.ccx_id, hub_id=holding.hub_id)
     return int(body["total_seats"])
+
+
+def _not_made(holding: Holding, answer: Answer) -> None:
+    """Write down why there is no CCX: where the learning platform has refused it, in its own words."""
+    try:
+        said = answer.json()
+    except CallFailed:
+        said = None
+    upstream = said.get("upstream") if isinstance(said, dict) else None
+    code, reason = (upstream.get(name) for name in ("error_code", "error")) if isinstance(upstream, dict) else ("", "")
+    if durable.outcome(answer.status) != durable.REFUSE or not isinstance(code, str) or not 0 < len(code) <= 64:
+        holding.answered(answer)
+        return
+    Holding.objects.filter(pk=holding.pk, lease=holding.lease).update(refusal=code)
+    holding.refuse(reason if isinstance(reason, str) and reason else code, status=answer.status)
 
 
 def _body(holding: Holding) -> dict[str, Any]:
@@ -172,8 +191,36 @@ def _seats(found: Any) -> int | None:
 
 
 def retry(holding: Holding, *, by: AbstractBaseUser | None) -> None:
-    """Try a holding again, now."""
+    """Try a holding again, now. One that was refused for its organization is ordered for the one that stands in the
+    buyer's profile now, where that is another."""
+    if holding.way_forward == "organization":
+        named = Profile.objects.filter(user_id=holding.purchaser_id).values_list("short_name", flat=True).first()
+        if named and named != (holding.creation or {}).get("organization"):
+            order_for(holding, named, by=by)
+            return
     with transaction.atomic():
         holding.retry_now()
         audit.record("portal.retry", actor=by, target=f"seats {holding.key}")
+        durable.kick(tasks.fulfil, holding.pk)
+
+
+def order_for(holding: Holding, organization: str, *, by: AbstractBaseUser | None) -> None:
+    """Order the CCX for another organization: anew, under a new key, because one key always carries the same order.
+
+    Raises InvalidState unless the learning platform has refused it for its organization: then, and only then, it is
+    known that the old key made none.
+    """
+    key = new_key()
+    creation = {**(holding.creation or {}), "organization": organization, "total_seats": holding.seats}
+    refused = Holding.objects.filter(
+        pk=holding.pk, key=holding.key, ccx_id="", state=durable.State.REFUSED, refusal__in=ORGANIZATION_REFUSALS
+    )
+    with transaction.atomic():
+        if not refused.arm(key=key, creation=creation, refusal=""):
+            raise InvalidState(_("This is not waiting for another organization any more: look again."))
+        Profile.objects.filter(user_id=holding.purchaser_id, short_name="").update(short_name=organization)
+        before = (holding.creation or {}).get("organization")
+        audit.record(
+            "portal.organization", actor=by, target=f"seats {key}", before=before, after={"organization": organization}
+        )
         durable.kick(tasks.fulfil, holding.pk)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ccx_tenancy.conf import conf
+from ccx_tenancy.outgoing import durable
 from ccx_tenancy.outgoing.addresses import validate_url
 from ccx_tenancy.outgoing.durable import DurableRow
 from ccx_tenancy.outgoing.secrets import SealedTextField
@@ -329,6 +330,10 @@ class Order(models.Model):
         return self.number
 
 
+#: Why the learning platform makes no CCX until another organization is named.
+ORGANIZATION_REFUSALS = frozenset(["coach_not_in_organization", "organization_not_active"])
+
+
 class Holding(DurableRow):
     """The seats that a buyer has in a course: one CCX. As a durable row it stands for telling the hub of them.
 
@@ -348,6 +353,8 @@ class Holding(DurableRow):
     version = models.PositiveIntegerField(default=0, editable=False)
     #: The order to create it, as it was first sent: the same key must always carry the same body.
     creation = models.JSONField(null=True, editable=False)
+    #: The word of the learning platform for why it refused to make the CCX, such as ``coach_not_in_organization``.
+    refusal = models.CharField(_("refusal"), max_length=64, default="", editable=False)
     ccx_id = models.CharField(_("CCX"), max_length=255, default="", editable=False)
     #: By what the hub knows it.
     hub_id = models.CharField(max_length=255, default="", editable=False)
@@ -361,6 +368,14 @@ class Holding(DurableRow):
 
     def __str__(self) -> str:
         return self.ccx_id or self.key
+
+    @property
+    def way_forward(self) -> str:
+        """What its buyer can do where the learning platform refused the CCX, so that none was made: ``organization``
+        (name another one), ``again``; empty where only staff can tell."""
+        if self.state != durable.State.REFUSED or self.ccx_id or not self.refusal:
+            return ""
+        return "organization" if self.refusal in ORGANIZATION_REFUSALS else "again"
 
     @property
     def is_fulfilled(self) -> bool:
@@ -454,6 +469,7 @@ class PretendCharge(models.Model):
     amount = models.DecimalField(max_digits=14, decimal_places=2)
     currency = models.CharField(max_length=3)
     paid = models.BooleanField()
+    closed = models.BooleanField(default=False)
     refunded = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal(0))
     refund_keys = models.JSONField(default=list)
     created = models.DateTimeField(default=timezone.now)

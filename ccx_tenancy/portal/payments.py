@@ -8,11 +8,12 @@ from django.utils.translation import gettext as _
 from ccx_tenancy.audit import api as audit
 from ccx_tenancy.conf import conf
 from ccx_tenancy.errors import InvalidState
+from ccx_tenancy.outgoing import durable
 from ccx_tenancy.outgoing.durable import State
-from ccx_tenancy.portal import orders
+from ccx_tenancy.portal import orders, tasks
 from ccx_tenancy.portal.addresses import absolute
 from ccx_tenancy.portal.gateways import DECLINED, NONE, OPEN, PAID, Charge, GatewayFailed, NoGateway, Outcome, gateway
-from ccx_tenancy.portal.models import Order, Payment, Refund
+from ccx_tenancy.portal.models import Order, OrderLine, Payment, Refund
 
 #: How long a gateway's page may wait for its buyer before we close it, in seconds.
 PATIENCE = 24 * 3600.0
@@ -61,7 +62,7 @@ def look_up(payment: Payment) -> Payment:
             if charge.age < conf.outgoing_lease_seconds:
                 return payment  # Whoever charges it may be about to.
             outcome = gateway().cancel(charge)  # Whoever was about to must not any more: the buyer may order anew.
-    except GatewayFailed as error:
+    except (GatewayFailed, NoGateway) as error:
         Payment.objects.filter(pk=payment.pk).update(last_error=str(error)[:2000])
         return payment
     return _settle(payment, outcome)
@@ -83,7 +84,8 @@ def cancel(order: Order, *, by: object) -> None:
 
 
 def _settle(payment: Payment, outcome: Outcome) -> Payment:
-    """Write down what became of a charge, once. What was paid is delivered, even where we had given it up."""
+    """Write down what became of a charge, once. What is paid after its order was given up goes back: the buyer was told
+    that nothing is charged, and may have ordered anew."""
     with orders.settling(payment) as row:
         if row.result == Payment.Result.PAID:
             return row
@@ -93,7 +95,10 @@ def _settle(payment: Payment, outcome: Outcome) -> Payment:
         was_open = row.result == Payment.Result.OPEN
         if outcome.result == PAID:
             row.result = Payment.Result.PAID
-            orders.deliver(row.order)
+            if was_open:
+                orders.deliver(row.order)
+            else:
+                _pay_all_back(row)
         elif was_open and outcome.result == DECLINED:
             row.result = Payment.Result.DECLINED
             orders.give_up(row.order, Order.State.DECLINED)
@@ -106,6 +111,17 @@ def _settle(payment: Payment, outcome: Outcome) -> Payment:
             fields += ["state", "done_at", "lease", "leased_until"]
         row.save(update_fields=fields)
     return row
+
+
+def _pay_all_back(payment: Payment) -> None:
+    """Pay back what came in for an order that was given up. Call it under the buyer's lock, once for each payment."""
+    for line in payment.order.lines.all():
+        OrderLine.objects.filter(pk=line.pk).update(cancelled_at=timezone.now())
+        if line.total:
+            refund = Refund.objects.create(line=line, payment=payment, amount=line.total)
+            durable.kick(tasks.pay_back, refund.pk)
+    after = {"amount": f"{payment.amount} {payment.currency}", "order is": payment.order.state}
+    audit.record("portal.late_payment", target=f"order {payment.order.number}", after=after)
 
 
 def work(limit: int = 10) -> int:
@@ -133,10 +149,25 @@ def _work_on(payment: Payment) -> None:
 
 
 def notified(key: str) -> None:
-    """Look up the payment that a gateway has news of."""
+    """Look up the payment that a gateway has news of, also one that was given up: money may have come all the same."""
     payment = Payment.objects.select_related("order__purchaser").filter(key=key).first()
-    if payment is not None:
+    if payment is None:
+        return
+    if payment.result == Payment.Result.OPEN:
         look_up(payment)
+    else:
+        _look_again(payment)
+
+
+def _look_again(payment: Payment) -> bool:
+    """Ask the gateway about a payment that ended otherwise than paid; return whether it was paid after all.
+
+    Raises GatewayFailed, NoGateway: whoever asked asks again.
+    """
+    if payment.result == Payment.Result.PAID:
+        return False
+    outcome = gateway().find(charge_of(payment))
+    return outcome.result == PAID and _settle(payment, outcome).result == Payment.Result.PAID
 
 
 def refund_one(pk: int) -> None:
@@ -162,11 +193,11 @@ def reconcile() -> list[str]:
     for payment in Payment.objects.exclude(result=Payment.Result.PAID).select_related("order__purchaser"):
         before = payment.result
         try:
-            outcome = gateway().find(charge_of(payment))
+            was_paid = _look_again(payment)
         except (GatewayFailed, NoGateway) as error:
             found.append(f"order {payment.order.number}: not compared: {error}")
             continue
-        if outcome.result == PAID:
-            _settle(payment, outcome)
-            found.append(f"order {payment.order.number}: was {before}, and the gateway was paid; it is delivered.")
+        if was_paid:
+            what = "it is delivered" if before == Payment.Result.OPEN else "the money goes back"
+            found.append(f"order {payment.order.number}: was {before}, and the gateway was paid; {what}.")
     return found

@@ -10,7 +10,7 @@ import hashlib
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -25,7 +25,7 @@ from rest_framework.views import APIView
 from ccx_tenancy.errors import Conflict, InvalidInput, TenancyError
 from ccx_tenancy.json_bodies import LIMIT, JSONBody, NotJson, check_length
 from ccx_tenancy.outgoing.errors import BadSignature
-from ccx_tenancy.portal import accounts, catalogue, money, orders, payments, webhooks
+from ccx_tenancy.portal import accounts, catalogue, money, orders, payments, throttle, webhooks
 from ccx_tenancy.portal.addresses import absolute
 from ccx_tenancy.portal.models import Course, Order
 
@@ -74,6 +74,8 @@ class Api(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer what was refused with 400 and a list of one text, as the original did."""
+        if isinstance(exc, throttle.TooOften):
+            return Response([str(exc)], status=429, headers={"Retry-After": str(exc.seconds)})
         if isinstance(exc, TenancyError):
             return Response([str(exc)], status=409 if isinstance(exc, Conflict) else 400)
         return super().handle_exception(exc)
@@ -189,6 +191,7 @@ class Register(Api):
         for name in names:
             if not isinstance(found[name], str):
                 raise InvalidInput(f"Invalid value for {name}")
+        throttle.registers(request._request)
         accounts.register(
             full_name=found["full_name"],
             organization=found["organization"],
@@ -220,7 +223,7 @@ class Login(Api):
         found = self.read()
         if "username" not in found or "password" not in found:
             raise InvalidInput("Missing key")
-        user = authenticate(request._request, portal_email=found["username"], portal_password=found["password"])
+        user = accounts.sign_in(request._request, found["username"], found["password"])
         if user is None:
             return Response(status=403)
         login(request._request, user, backend=accounts.BACKEND)

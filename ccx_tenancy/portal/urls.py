@@ -25,6 +25,7 @@ urlpatterns = [
     path("checkout/", views.checkout_page, name="checkout"),
     path("orders/", views.orders_page, name="orders"),
     path("orders/<ccx_name:number>/", views.order_page, name="order"),
+    path("orders/<ccx_name:number>/set-up/", views.set_up_page, name="set_up"),
     path("orders/<ccx_name:number>/invoice/", views.invoice_page, name="invoice"),
     path("link/", views.link_page, name="link"),
     path("account/", views.account_page, name="account"),

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import login, logout
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -25,12 +25,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from ccx_tenancy.conf import conf
 from ccx_tenancy.errors import InvalidInput, TenancyError
 from ccx_tenancy.outgoing.errors import BadSignature
-from ccx_tenancy.portal import accounts, catalogue, links, orders, payments
+from ccx_tenancy.portal import accounts, catalogue, fulfilment, links, orders, payments, throttle
 from ccx_tenancy.portal.forms import (
     BuyForm,
     CourseForm,
     EmailForm,
     NewPasswordForm,
+    OrganizationForm,
     PasswordForm,
     ProfileForm,
     RegisterForm,
@@ -49,7 +50,12 @@ def page(view: View) -> View:
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return _guarded(view(request, *args, **kwargs))
+        try:
+            return _guarded(view(request, *args, **kwargs))
+        except throttle.TooOften as error:
+            answer = _guarded(_render(request, "too_often", {"refused": str(error)}, status=429))
+            answer.headers["Retry-After"] = str(error.seconds)
+            return answer
 
     return never_cache(require_http_methods(["GET", "HEAD", "POST"])(wrapped))
 
@@ -295,7 +301,37 @@ def order_page(request: HttpRequest, number: str) -> HttpResponseBase:
         payment = payments.look_up(payment)
         order.refresh_from_db()
     lines = order.lines.select_related("course", "holding", "refund")
-    return _render(request, "order", {"order": order, "payment": payment, "lines": lines})
+    user: Any = request.user
+    profile = Profile.objects.filter(user=user).first()
+    form = OrganizationForm(initial={"organization": profile.short_name if profile else ""})
+    return _render(request, "order", {"order": order, "payment": payment, "lines": lines, "form": form})
+
+
+@private_page
+def set_up_page(request: HttpRequest, number: str) -> HttpResponseBase:
+    """Have a line tried again that the learning platform has refused, for another organization where that is why."""
+    order = _order(request, number)
+    chosen = request.POST.get("line", "")
+    found = order.lines.filter(pk=int(chosen)) if chosen.isascii() and chosen.isdecimal() and len(chosen) < 19 else None
+    line = found.select_related("holding").first() if found is not None else None
+    if request.method != "POST" or line is None or line.holding is None:
+        return redirect("ccx_portal:order", number)
+    form = OrganizationForm(request.POST)
+    user: Any = request.user
+    try:
+        if line.holding.way_forward == "organization":
+            if not form.is_valid():
+                raise InvalidInput(" ".join(map(str, form.errors["organization"])))
+            fulfilment.order_for(line.holding, form.cleaned_data["organization"], by=user)
+        elif line.holding.way_forward == "again":
+            fulfilment.retry(line.holding, by=user)
+        else:
+            raise InvalidInput(_("Our staff looks into it already."))
+    except TenancyError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("It is being set up."))
+    return redirect("ccx_portal:order", number)
 
 
 @private_page
@@ -316,7 +352,11 @@ def gateway_notify(request: HttpRequest) -> HttpResponse:
     except (BadSignature, NoGateway) as error:
         return HttpResponse(str(error), status=403, content_type="text/plain")
     if key:
-        payments.notified(key)
+        try:
+            payments.notified(key)
+        except (GatewayFailed, NoGateway) as error:
+            # Whoever sent it sends it again.
+            return HttpResponse(str(error), status=503, content_type="text/plain")
     return HttpResponse()
 
 
@@ -362,9 +402,7 @@ def sign_in_page(request: HttpRequest) -> HttpResponseBase:
     target = accounts.local_path(request.POST.get("next") or request.GET.get("next") or "")
     form = SignInForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        user = authenticate(
-            request, portal_email=form.cleaned_data["email"], portal_password=form.cleaned_data["password"]
-        )
+        user = accounts.sign_in(request, form.cleaned_data["email"], form.cleaned_data["password"])
         if user is not None:
             kept = request.session.get(_LINK)
             login(request, user, backend=accounts.BACKEND)
@@ -390,6 +428,7 @@ def register_page(request: HttpRequest) -> HttpResponseBase:
     form = RegisterForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
+            throttle.registers(request)
             accounts.register(**form.cleaned_data, next_path=target)
         except InvalidInput as error:
             form.add_error(None, str(error))
@@ -408,6 +447,8 @@ def activate_page(request: HttpRequest) -> HttpResponseBase:
         return _render(request, "activate", {"refused": True}, status=403)
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        guesses = throttle.Guesses(request, token)
+        guesses.take()
         try:
             user, target = accounts.activate(token, form.cleaned_data["password"])
         except InvalidInput as error:
@@ -415,6 +456,7 @@ def activate_page(request: HttpRequest) -> HttpResponseBase:
         except accounts.BadLink:
             return _render(request, "activate", {"refused": True}, status=403)
         else:
+            guesses.was_right()
             kept = request.session.get(_LINK)
             login(request, user, backend=accounts.BACKEND)
             if kept:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from ccx_tenancy.ccxcon.models import Connector, CourseExport
 from ccx_tenancy.ports import ConnectorRow
@@ -81,3 +83,23 @@ def test_import_for_a_tenant_that_is_not_there_changes_nothing(hosts_rows):
 
 def test_a_host_without_connectors_says_so(db):
     assert "no connectors" in run("import")
+
+
+def test_prune_deletes_what_was_told_of_courses_that_are_gone_and_nothing_else(course, connector, hub):
+    old = timezone.now() - timedelta(days=91)
+    gone = {"connector": connector, "state": "done", "sent_version": 1}
+    keys = {name: f"course-v1:AcmeX+{name}+2026" for name in ("Gone", "Held", "Waits", "Refused", "New")}
+    for name, key in keys.items():
+        row = CourseExport.objects.create(course_key=key, **gone, told=name == "Held")
+        changes = {"Waits": {"state": "waiting"}, "Refused": {"state": "refused"}}.get(name, {})
+        CourseExport.objects.filter(pk=row.pk).update(modified=timezone.now() if name == "New" else old, **changes)
+    # A course that is there is sent again when its tenant comes back: its row is needed.
+    row = CourseExport.objects.create(course_key=str(course.id), **gone)
+    CourseExport.objects.filter(pk=row.pk).update(modified=old)
+    assert run("prune", "--dry-run").strip() == "Would delete 1 exports."
+    assert CourseExport.objects.count() == 6
+    assert run("prune").strip() == "Deleted 1 exports."
+    assert not CourseExport.objects.filter(course_key=keys["Gone"]).exists()
+    assert CourseExport.objects.count() == 5
+    with pytest.raises(CommandError, match="no age"):
+        run("prune", "--older-than", "0")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
+from oauth2_provider.models import get_access_token_model
 
-from ccx_tenancy.hub.models import BackingInstance, Client, Delivery, Receiver
-from tests.hub.conftest import full
+from ccx_tenancy.hub.models import Attempt, BackingInstance, Client, Delivery, Event, Receiver
+from tests.hub.conftest import deliver, full
 
 pytestmark = pytest.mark.django_db
 
@@ -87,3 +90,43 @@ def test_what_was_refused_is_sent_again_and_everything_where_that_is_asked_for(i
     assert run("replay", "--all", "--dry-run") == "Would send 3.\n"
     assert run("replay", "--all") == "Due now: 3.\n"
     assert Delivery.objects.filter(state="waiting").count() == 3
+
+
+def test_what_was_made_long_ago_is_pruned_and_what_waits_or_was_refused_is_not(lms, receiver, inbox):
+    old = timezone.now() - timedelta(days=31)
+    lms.push(full())
+    deliver()
+    inbox.answer = lambda request: (400, {}, b"no")
+    lms.push(full(2, title="Refused"))
+    deliver()
+    lms.push({**full(), "course_id": "course-v1:PeerX+P102+2026"})
+    Delivery.objects.update(modified=old)
+    Event.objects.update(created=old)
+    kept = set(Delivery.objects.exclude(state="done").values_list("pk", flat=True))
+    assert set(Delivery.objects.filter(pk__in=kept).values_list("state", flat=True)) == {"waiting", "refused"}
+    before = (Delivery.objects.count(), Event.objects.count(), Attempt.objects.count())
+    assert run("prune", "--older-than", "30", "--dry-run") == "Would delete 3 deliveries, 3 events, 0 tokens.\n"
+    assert (Delivery.objects.count(), Event.objects.count(), Attempt.objects.count()) == before
+    assert run("prune", "--older-than", "40").startswith("Deleted 0 deliveries")
+    assert run("prune", "--older-than", "30") == "Deleted 3 deliveries, 3 events, 0 tokens.\n"
+    assert set(Delivery.objects.values_list("pk", flat=True)) == kept
+    assert set(Event.objects.values_list("pk", flat=True)) == set(Delivery.objects.values_list("event", flat=True))
+    # The numbering goes on, and what is left goes out.
+    inbox.answer = lambda request: (200, {}, b"")
+    lms.push(full(3, title="Later"))
+    deliver()
+    assert inbox.told()[-1][2] == "Later" or ("Course", "update", "Later") in inbox.told()
+    assert not Delivery.objects.filter(state="waiting").exists()
+
+
+def test_an_age_that_is_none_prunes_nothing(db):
+    for days in ("0", "-1", "99999999"):
+        with pytest.raises(CommandError, match="no age"):
+            run("prune", "--older-than", days)
+
+
+def test_tokens_that_ended_long_ago_are_pruned(lms, portal):
+    tokens = get_access_token_model().objects
+    tokens.filter(application=lms.client.application).update(expires=timezone.now() - timedelta(days=91))
+    assert run("prune") == "Deleted 0 deliveries, 0 events, 1 tokens.\n"
+    assert portal.get("api/v1/").status_code == 200

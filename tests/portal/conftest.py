@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from celery import current_app
+from django.core.cache import cache
 
 from ccx_tenancy.outgoing import tokens
 from tests.outgoing.servers import serving
@@ -23,6 +24,7 @@ def _portal(settings):
         "OUTGOING_RETRY_MOST_SECONDS": 0.01,
     }
     tokens.forget_all()
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)

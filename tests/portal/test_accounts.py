@@ -256,3 +256,85 @@ def test_the_portals_accounts_sign_in_by_their_address_in_any_case_and_only_ther
     wrong = Client().post("/sign-in/", {"email": "a@example.com", "password": "no"})
     assert "wrong" in wrong.content.decode()
     assert not Client().login(username="a@example.com", password=PASSWORD)
+
+
+def test_who_guesses_a_password_too_often_is_told_to_wait_and_others_are_not(client, settings):
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "PORTAL_SIGN_IN_TRIES": 3}
+    make_user("a@example.com")
+    make_user("b@example.com")
+    form = {"email": "a@example.com", "password": "wrong wrong"}
+    for _ in range(2):
+        assert client.post("/sign-in/", form).status_code == 200
+    right = {**form, "password": PASSWORD}
+    # What was right is no guess.
+    for _ in range(5):
+        assert Client().post("/sign-in/", {**right, "email": "A@example.com"}).status_code == 302
+    assert api(Client(), "post", "/api/v1/login/", {"username": "A@EXAMPLE.com", "password": "x"}).status_code == 403
+    answer = client.post("/sign-in/", right)
+    assert (answer.status_code, answer["Retry-After"]) == (429, "900")
+    assert "try again in 15 minutes" in answer.content.decode()
+    answer = api(Client(), "post", "/api/v1/login/", {"username": "a@example.com", "password": PASSWORD})
+    assert (answer.status_code, answer["Retry-After"]) == (429, "900")
+    assert Client().post("/sign-in/", {**right, "email": "b@example.com"}).status_code == 302
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
+    assert elsewhere.post("/sign-in/", right).status_code == 302
+
+
+def test_one_client_address_guesses_at_no_more_than_so_many_accounts(client, settings):
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "PORTAL_SIGN_IN_TRIES": 1}
+    statuses = [
+        client.post("/sign-in/", {"email": f"n{number}@example.com", "password": "x"}).status_code
+        for number in range(11)
+    ]
+    assert statuses == [200] * 10 + [429]
+
+
+def test_a_stranger_has_five_mails_an_hour_sent_to_somebody(client):
+    make_user("a@example.com")
+    for _ in range(8):
+        assert client.post("/password/", {"email": "A@example.com"}).status_code == 200
+    assert len(mail.outbox) == 5
+
+
+def test_one_client_address_asks_for_so_many_accounts_an_hour(client, settings):
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "PORTAL_SIGN_IN_TRIES": 1}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    forms = [{**FORM, "email": f"n{number}@example.com"} for number in range(11)]
+    assert [client.post("/register/", form).status_code for form in forms] == [200] * 10 + [429]
+    assert Registration.objects.count() == 10
+
+
+def test_a_password_is_not_guessed_with_the_link_of_a_registration(client, settings):
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "PORTAL_SIGN_IN_TRIES": 2}
+    token = registered(client)
+    statuses = [
+        client.post("/activate/", {"token": token, "password": f"wrong {number}"}).status_code for number in range(3)
+    ]
+    assert statuses == [200, 200, 429]
+    assert not User.objects.exists()
+
+
+def test_a_cache_that_is_away_keeps_nobody_out(client, monkeypatch):
+    make_user("a@example.com")
+
+    def away(*arguments, **values):
+        raise ConnectionError("refused")
+
+    for name in ("add", "incr", "decr"):
+        monkeypatch.setattr(f"ccx_tenancy.portal.throttle.cache.{name}", away, raising=False)
+    assert client.post("/sign-in/", {"email": "a@example.com", "password": PASSWORD}).status_code == 302
+
+
+def test_registrations_that_ended_long_ago_are_pruned_and_no_others(client, capsys):
+    from django.core.management import CommandError, call_command
+
+    now = timezone.now()
+    for name, days in (("old", 91), ("new", 89), ("open", -1)):
+        Registration.objects.create(email=name, digest=name, expires=now - timedelta(days=days))
+    call_command("portal", "prune", "--dry-run")
+    assert Registration.objects.count() == 3
+    call_command("portal", "prune")
+    assert capsys.readouterr().out.splitlines() == ["Would delete 1 registrations.", "Deleted 1 registrations."]
+    assert set(Registration.objects.values_list("email", flat=True)) == {"new", "open"}
+    with pytest.raises(CommandError, match="no age"):
+        call_command("portal", "prune", "--older-than", "0")

@@ -173,18 +173,130 @@ def test_an_order_whose_process_died_after_the_charge_is_delivered(hub, course, 
     assert hub.seats == [2]
 
 
-def test_what_was_given_up_and_paid_all_the_same_is_delivered_by_reconcile(hub, course, buyer, capsys):
+def given_up(buyer, course):
+    """An order whose process died before it charged, given up since."""
     orders.put_in_cart(buyer, course, course.modules.all(), 2)
     order, _is_new = orders.place(buyer, "k", Decimal("40.00"))
     age(order, 121)
     work()
-    PretendCharge.objects.create(key=order.payment.key, amount=40, currency="USD", paid=True)
-    call_command("portal", "reconcile")
-    assert "it is delivered" in capsys.readouterr().out
+    order.refresh_from_db()
+    assert order.state == "cancelled"
+    return order
+
+
+def test_a_charge_that_comes_after_the_order_was_given_up_is_refused(hub, course, buyer):
+    order = given_up(buyer, course)
+    # The process had not died, it was slow: now it charges.
+    for _ in range(2):
+        assert payments.pay(order, GOOD).result == "cancelled"
+    assert not PretendCharge.objects.filter(paid=True).exists()
+    work()
+    assert hub.seats == []
+    assert bought(buyer, course, 2, key="k2").state == "paid"
+
+
+@pytest.mark.parametrize("news", ["a webhook", "reconcile", "the process itself"])
+def test_money_that_came_all_the_same_goes_back_and_nothing_is_sold_twice(hub, course, buyer, capsys, news):
+    order = given_up(buyer, course)
+    again = bought(buyer, course, 2, key="k2")
+    PretendCharge.objects.filter(key=order.payment.key).update(paid=True, closed=False)
+    if news == "a webhook":
+        payments.notified(order.payment.key)
+    elif news == "reconcile":
+        call_command("portal", "reconcile")
+        assert "was cancelled, and the gateway was paid; the money goes back." in capsys.readouterr().out
+    else:
+        payments.pay(order, GOOD)
+    payments.notified(order.payment.key)
     work()
     assert hub.seats == [2]
+    refunds = dict(PretendCharge.objects.values_list("key", "refunded"))
+    assert refunds == {order.payment.key: Decimal("40.00"), again.payment.key: Decimal("0.00")}
+    order.refresh_from_db()
+    assert (order.state, Payment.objects.get(order=order).result) == ("cancelled", "paid")
+    page = client_of(buyer).get(f"/orders/{order.number}/").content.decode()
+    assert "before your payment came in: the money goes back" in page
+    assert "portal.late_payment" in [entry.action for entry in audit.entries()]
     call_command("portal", "reconcile")
     assert "0 payments and 0 CCXs differed." in capsys.readouterr().out
+
+
+def test_a_gateway_that_was_taken_out_of_the_settings_breaks_no_page(course, buyer, settings):
+    orders.put_in_cart(buyer, course, course.modules.all(), 2)
+    order, _is_new = orders.place(buyer, "k", Decimal("40.00"))
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "PORTAL_GATEWAY": ""}
+    assert client_of(buyer).get(f"/orders/{order.number}/").status_code == 200
+
+
+def no_organization(status=400, code="coach_not_in_organization"):
+    """What our hub answers where the LMS has refused an order."""
+    upstream = {"error": "The coach belongs to several; name the organization that runs the CCX.", "error_code": code}
+    return "/api/v1/ccx/", status, {}, {"error": "Invalid status code", "upstream_status": 400, "upstream": upstream}
+
+
+def test_a_buyer_of_several_organizations_is_told_why_and_names_one(hub, course, buyer):
+    hub.refusals.append(no_organization())
+    order = bought(buyer, course, 2)
+    work()
+    first = Holding.objects.get()
+    assert (first.state, first.way_forward) == (State.REFUSED, "organization")
+    client, path = client_of(buyer), f"/orders/{order.number}/"
+    page = client.get(path).content.decode()
+    assert "name the organization that runs the CCX" in page
+    assert "Set it up for this organization" in page
+    assert "could not be set up: see the order" in client.get("/orders/").content.decode()
+    line = order.lines.get()
+    stranger = client_of(world.make_user("other@example.com"))
+    assert stranger.post(f"{path}set-up/", {"line": line.pk, "organization": "Mine"}).status_code == 404
+    for wrong in ({"line": line.pk, "organization": "no name!"}, {"line": line.pk}, {"line": "x"}, {"line": 0}):
+        client.post(f"{path}set-up/", wrong)
+        assert Holding.objects.get().key == first.key
+    answer = client.post(f"{path}set-up/", {"line": line.pk, "organization": "GlobexX"})
+    assert answer["Location"] == path
+    work()
+    assert hub.seats == [2]
+    (made,) = hub.created.values()
+    assert made["body"]["organization"] == "GlobexX"
+    keys = [one.headers["Idempotency-Key"] for one in hub.server.received if one.path == "/api/v1/ccx/"]
+    assert len(set(keys)) == 2
+    assert Profile.objects.get(user=buyer).short_name == "GlobexX"
+    assert "portal.organization" in [entry.action for entry in audit.entries()]
+    # What is there is ordered for nobody else.
+    assert "look again" not in client.get(path).content.decode()
+    with pytest.raises(InvalidState):
+        fulfilment.order_for(first, "InitechX", by=buyer)
+
+
+def test_staff_orders_for_the_organization_of_the_buyers_profile_or_pays_back(hub, course, buyer):
+    hub.refusals += [no_organization(), no_organization()]
+    order = bought(buyer, course, 2)
+    work()
+    fulfilment.retry(Holding.objects.get(), by=None)  # Nothing is known that was not: the same again.
+    work()
+    assert Holding.objects.get().state == State.REFUSED
+    Profile.objects.update(short_name="GlobexX")
+    fulfilment.retry(Holding.objects.get(), by=None)
+    work()
+    (made,) = hub.created.values()
+    assert (made["body"]["organization"], hub.seats) == ("GlobexX", [2])
+    assert order.lines.get().fulfilled_at
+
+
+def test_a_buyer_without_an_account_there_tries_again_and_a_doubt_is_left_to_staff(hub, course, buyer):
+    hub.refusals.append(no_organization(code="coach_user_does_not_exist"))
+    order = bought(buyer, course, 2)
+    work()
+    client, path, line = client_of(buyer), f"/orders/{order.number}/", order.lines.get()
+    assert "Try again" in client.get(path).content.decode()
+    key = Holding.objects.get().key
+    # Given up while nobody knew whether it was made: a buyer may not order that anew.
+    Holding.objects.update(refusal="")
+    client.post(f"{path}set-up/", {"line": line.pk, "organization": "GlobexX"})
+    assert (Holding.objects.get().state, Holding.objects.get().key) == (State.REFUSED, key)
+    Holding.objects.update(refusal="coach_user_does_not_exist")
+    client.post(f"{path}set-up/", {"line": line.pk})
+    work()
+    assert (hub.seats, list(hub.created)) == ([2], [key])
 
 
 def age(order, seconds):

@@ -104,6 +104,33 @@ def test_a_closed_page_can_no_longer_be_paid(stripe):
     assert stripe.gateway.cancel(charge(charge_id="cs_1")).result == NONE
 
 
+def test_the_key_of_a_charge_that_nobody_knows_of_is_used_up_and_a_later_charge_is_refused(stripe):
+    open_intent = {**INTENT, "status": "requires_payment_method"}
+    stripe.answers["/v1/payment_intents"] = (200, open_intent)
+    stripe.answers["/v1/payment_intents/pi_1/cancel"] = (200, {**INTENT, "status": "canceled"})
+    for _ in range(2):
+        assert stripe.gateway.cancel(charge(age=400)).result == NONE
+    made, closed = stripe.received[:2]
+    assert made.headers["Idempotency-Key"] == "k" * 32
+    form = parse_qs(made.body.decode())
+    assert "confirm" not in form and form["metadata[order_key]"] == ["k" * 32]
+    assert closed.path == "/v1/payment_intents/pi_1/cancel"
+    # Stripe keeps a key for what it was first used for.
+    reused = {"error": {"type": "idempotency_error", "message": "Keys can only be used with the same parameters."}}
+    stripe.answers["/v1/payment_intents"] = (400, reused)
+    with pytest.raises(GatewayFailed):
+        stripe.gateway.pay(charge(), "tok_visa")
+
+
+def test_a_charge_that_was_faster_than_its_cancellation_is_found(stripe):
+    reused = {"error": {"type": "idempotency_error", "message": "Keys can only be used with the same parameters."}}
+    stripe.answers["/v1/payment_intents"] = (400, reused)
+    found = {"object": "search_result", "url": "/v1/payment_intents/search", "has_more": False, "data": [INTENT]}
+    stripe.answers["/v1/payment_intents/search"] = (200, found)
+    outcome = stripe.gateway.cancel(charge(age=400))
+    assert (outcome.result, outcome.charge_id) == (PAID, "pi_1")
+
+
 def webhook(secret="whsec_1", moment=None):
     moment = int(moment or time.time())
     body = json.dumps(

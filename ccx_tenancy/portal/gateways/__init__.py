@@ -83,7 +83,8 @@ class PaymentGateway(Protocol):
         """Return what became of a charge."""
 
     def cancel(self, charge: Charge) -> Outcome:
-        """Make sure that what is still open can no longer be paid, and return what became of it."""
+        """Make sure that what is not paid can no longer be, also by a :meth:`pay` with this key that comes later;
+        return what became of it."""
 
     def refund(self, charge: Charge, amount: Decimal, key: str) -> str:
         """Pay an amount back, once for each key, and return what the gateway calls it."""

@@ -96,8 +96,14 @@ class StripeGateway:
         return Outcome(NONE if charge.age >= SEARCHABLE_SECONDS else OPEN)
 
     def cancel(self, charge: Charge) -> Outcome:
-        """Close the page, or the charge that waits for the buyer."""
+        """Close the page, or the charge that waits for the buyer.
+
+        Of a charge that nobody was told of, the key is used up: a charge that has no card is made under it, and closed.
+        Stripe refuses every later call with that key.
+        """
         client = self._client()
+        if not charge.charge_id:
+            return self._use_up(client, charge)
         try:
             if charge.charge_id.startswith("cs_"):
                 client.v1.checkout.sessions.expire(charge.charge_id)
@@ -108,6 +114,22 @@ class StripeGateway:
         except stripe.StripeError as error:
             raise _failed(error) from None
         return self.find(charge)
+
+    def _use_up(self, client: stripe.StripeClient, charge: Charge) -> Outcome:
+        params: Any = {
+            "amount": money.minor_units(charge.amount, charge.currency),
+            "currency": charge.currency.lower(),
+            "metadata": {_KEY: charge.key},
+        }
+        try:
+            made = client.v1.payment_intents.create(params, {"idempotency_key": charge.key})
+            client.v1.payment_intents.cancel(made.id)
+        except (stripe.IdempotencyError, stripe.InvalidRequestError):
+            # The key was used before us: what came of that is what counts.
+            return self.find(charge)
+        except stripe.StripeError as error:
+            raise _failed(error) from None
+        return Outcome(NONE)
 
     def refund(self, charge: Charge, amount: Decimal, key: str) -> str:
         """Pay an amount back."""

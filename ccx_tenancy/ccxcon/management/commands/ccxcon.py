@@ -45,6 +45,9 @@ class Command(SubcommandsCommand):
         retry.add_argument("courses", nargs="*", metavar="COURSE", help="Keys of courses.")
         retry.add_argument("--all", action="store_true", help="All that was refused.")
         retry.add_argument("--connector", metavar="ADDRESS", help="Only for this connector (its address or title).")
+        prune = action("prune", "Delete exports of courses that are gone, done long ago.", self.prune)
+        prune.add_argument("--older-than", type=int, default=90, metavar="DAYS", help="Default: 90.")
+        add_dry_run(prune)
 
     def work(self, options: dict[str, Any]) -> None:
         """Send what is due."""
@@ -63,6 +66,11 @@ class Command(SubcommandsCommand):
             self.say(f"{one.what} {one.url}" + (f": {one.why}" if one.why else ""))
         if not found:
             self.say("The host has no connectors.")
+
+    def prune(self, options: dict[str, Any]) -> None:
+        """Delete what nobody needs any more."""
+        count = api.prune(options["older_than"], dry_run=options["dry_run"])
+        self.say(f"{'Would delete' if options['dry_run'] else 'Deleted'} {count} exports.")
 
     def status(self, options: dict[str, Any]) -> None:
         """Show how things stand."""

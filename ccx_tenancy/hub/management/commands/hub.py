@@ -61,6 +61,10 @@ class Command(BaseCommand):
         replay.add_argument("--all", action="store_true", help="Everything, not only what was refused.")
         replay.add_argument("--dry-run", action="store_true", help="Only say how many.")
 
+        prune = add("prune", "Delete deliveries that were made long ago, and what only they needed.", self.prune)
+        prune.add_argument("--older-than", type=int, default=90, metavar="DAYS", help="Default: 90.")
+        prune.add_argument("--dry-run", action="store_true", help="Only say how many.")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Do one action."""
         try:
@@ -85,6 +89,12 @@ class Command(BaseCommand):
 
             durable.work(step, once=options.once)
         self.stdout.write(f"Tried {dispatcher.sent} deliveries and {pulls} pulls of modules.")
+
+    def prune(self, options: Namespace) -> None:
+        """``hub prune``."""
+        found = api.prune(options.older_than, dry_run=options.dry_run)
+        would = "Would delete" if options.dry_run else "Deleted"
+        self.stdout.write(f"{would} " + ", ".join(f"{count} {name}" for name, count in found.items()) + ".")
 
     def client(self, options: Namespace) -> None:
         """``hub client``."""

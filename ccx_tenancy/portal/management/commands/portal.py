@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from ccx_tenancy.errors import InvalidInput
-from ccx_tenancy.management.command import SubcommandsCommand, add_format
+from ccx_tenancy.management.command import SubcommandsCommand, add_dry_run, add_format
 from ccx_tenancy.management.output import as_json, table
 from ccx_tenancy.outgoing import durable
-from ccx_tenancy.portal import api, fulfilment, payments
+from ccx_tenancy.portal import accounts, api, fulfilment, payments
 from ccx_tenancy.portal.models import Holding, Payment, Refund
 
 
@@ -30,6 +30,9 @@ class Command(SubcommandsCommand):
         retry = add("retry", "Try again what was refused or given up.", self.retry)
         retry.add_argument("keys", nargs="*", metavar="KEY", help="As `status` shows them.")
         retry.add_argument("--all", action="store_true", help="Everything that was refused or given up.")
+        prune = add("prune", "Delete registrations that ended long ago.", self.prune)
+        prune.add_argument("--older-than", type=int, default=90, metavar="DAYS", help="Default: 90.")
+        add_dry_run(prune)
         add(
             "reconcile",
             "Compare seats with the hub and payments with the gateway; put right what differs.",
@@ -72,6 +75,11 @@ class Command(SubcommandsCommand):
             else:
                 row.retry_now()
         self.say(f"{len(rows)} due again.")
+
+    def prune(self, options: dict[str, Any]) -> None:
+        """Delete what nobody needs any more."""
+        count = accounts.forget_registrations(options["older_than"], dry_run=options["dry_run"])
+        self.say(f"{'Would delete' if options['dry_run'] else 'Deleted'} {count} registrations.")
 
     def reconcile(self, options: dict[str, Any]) -> None:
         """Compare with hub and gateway."""
