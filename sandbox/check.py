@@ -63,9 +63,13 @@ class Browser:
         self._cookies: dict[str, str] = {}
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
 
-    def get(self, path: str) -> Page:
-        """Fetch a page."""
-        return self._ask(path, None)
+    def get(self, path: str, *, bearer: str = "") -> Page:
+        """Fetch a page, as a program that has a token where ``bearer`` is one."""
+        return self._ask(path, None, bearer)
+
+    def post(self, path: str, fields: Mapping[str, str]) -> Page:
+        """Send fields as a program does, without a page that has a form."""
+        return self._ask(path, fields)
 
     def submit(self, path: str, fields: Mapping[str, str], *, on: str | None = None) -> Page:
         """Send a form filled in, as the page ``on`` (else ``path`` itself) has it."""
@@ -82,12 +86,14 @@ class Browser:
         """Send the form for signing in."""
         return self.submit(path, {name: account[name] for name in ("username", "password")})
 
-    def _ask(self, path: str, fields: Mapping[str, str] | None) -> Page:
+    def _ask(self, path: str, fields: Mapping[str, str] | None, bearer: str = "") -> Page:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}{path}",
             data=None if fields is None else urllib.parse.urlencode(fields).encode(),
             headers={"Host": f"{self.host}:{self._port}"},
         )
+        if bearer:
+            request.add_header("Authorization", f"Bearer {bearer}")
         if self._cookies:
             request.add_header("Cookie", "; ".join(f"{name}={value}" for name, value in self._cookies.items()))
         try:
@@ -389,6 +395,68 @@ def check_invitation(seed: Seed, port: int, report: Report) -> None:
     report.page(f"{host}/tenancy/invitations/ (again)", guest.get(link[1]), status=410)
 
 
+def check_marketplace(seed: Seed, port: int, report: Report, manage: Callable[..., str]) -> None:
+    """Publish a course, see it at the hub, follow the mail to the portal, price it, and see it on offer there."""
+    hub, portal, studio = (Browser(port, f"{name}.localhost") for name in ("hub", "portal", "studio"))
+    report.page("hub.localhost/api/v1/ (no token)", hub.get("/api/v1/"), status=401, kind="application/json")
+    report.page("hub.localhost/nowhere/", hub.get("/nowhere/"), status=404, kind="application/json")
+    for path, word in (("/", "No course is offered"), ("/sign-in/", "Sign in"), ("/register/", "Make an account")):
+        report.page(f"portal.localhost{path}", portal.get(path), shows=[word])
+    page = portal.get("/cart/")
+    report.page("portal.localhost/cart/ (signed out)", page, status=302, location="/sign-in/?next=%2Fcart%2F")
+    report.page("portal.localhost/nowhere/", portal.get("/nowhere/"), status=404, shows=["Not found"])
+
+    sold = [
+        (tenant, one)
+        for tenant in seed.tenants
+        for one in seed.courses_of(tenant["organizations"])
+        if one.get("chapters")
+    ]
+    if not sold:
+        return
+    tenant, course = sold[0]
+    owner, path = seed.member(tenant, "owner"), f"/course/{course['key']}"
+    studio.sign_in(owner)
+    form = {"display_name": course["name"], "enable_ccx": "on", "ccx_connector": f"http://hub.localhost:{port}"}
+    report.page(f"studio.localhost{path} (publish)", studio.submit(path, form), status=302)
+
+    lms = f"http://localhost:{port}"
+    made = dict(line.split() for line in manage("hub", "client", "Check", "--lms", lms).splitlines())
+    grant = {"grant_type": "client_credentials", **{name: made[name] for name in ("client_id", "client_secret")}}
+    answer = hub.post("/o/token/", grant)
+    report.page("hub.localhost/o/token/", answer, kind="application/json")
+    report.page("hub.localhost/o/token/ (wrong)", hub.post("/o/token/", {**grant, "client_secret": "x"}), status=401)
+    if answer.status != 200:
+        return
+    bearer = json.loads(answer.text)["access_token"]
+    listed = hub.get("/api/v1/coursexs/", bearer=bearer)
+    report.page("hub.localhost/api/v1/coursexs/", listed, shows=[course["key"]], kind="application/json")
+    report.page("hub.localhost/api/v1/ccx/ (no scope)", hub.get("/api/v1/ccx/x/", bearer=bearer), status=403)
+
+    operator = Browser(port, "localhost")
+    operator.sign_in(seed.superuser())
+    link = re.search(r'href="http://portal\.localhost:\d+(/link/[^"]+)"', operator.get("/outbox/").text)
+    if link is None:
+        report.fact("the login link in the mail", ["there is none to the portal"])
+        return
+    portal.submit("/sign-in/", {"email": owner["email"], "password": owner["password"]})
+    report.page("portal.localhost/link/?token=", portal.get(link[1]), status=302, location="/link/")
+    report.page("portal.localhost/link/ (press)", portal.submit("/link/", {}), status=302, location="/teach/")
+    own = portal.get("/teach/")
+    report.page("portal.localhost/teach/", own, shows=[course["name"], "Not offered"])
+    teach = re.search(r'href="/teach/([^"/]+)/"', own.text)
+    if teach is None:
+        return
+    edit = portal.get(f"/teach/{teach[1]}/")
+    prices = dict.fromkeys(re.findall(r'name="(price_\d+)"', edit.text), "2.50")
+    form = {"title": course["name"], "currency": "USD", "live": "on", **prices}
+    report.page("portal.localhost/teach/UUID/ (price)", portal.submit(f"/teach/{teach[1]}/", form), status=302)
+    stranger = Browser(port, portal.host)
+    report.page("portal.localhost/ (on offer)", stranger.get("/"), shows=[course["name"]])
+    path = f"/courses/{teach[1]}/"
+    report.page(f"portal.localhost{path}", stranger.get(path), shows=[course["name"], "2.50 USD" if prices else ""])
+
+
 def check_mixture(seed: Seed, port: int, report: Report) -> None:
     """Ask all sites at the same moment, from many threads: no answer may hold a word of another site."""
     sites = [
@@ -468,12 +536,14 @@ class Running:
             time.sleep(0.1)
         raise RuntimeError(f"The server did not start within {_START_SECONDS} s:\n{self.log()}")
 
-    def manage(self, *arguments: str) -> None:
-        """Run a management command in a process of its own. Raises RuntimeError where it is refused."""
+    def manage(self, *arguments: str) -> str:
+        """Run a management command in a process of its own, and return what it says. Raises RuntimeError where it is
+        refused."""
         command = [sys.executable, str(BASE / "manage.py"), *arguments]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
 
     def stop(self) -> list[str]:
         """Press Ctrl-C, and return what is wrong with the way the server ended."""
@@ -501,6 +571,7 @@ def main(out: IO[str] = sys.stdout) -> int:
             print(f"The sandbox serves on port {port}, with a database of its own.", file=out, flush=True)
             check_pages(seed, port, report)
             check_invitation(seed, port, report)
+            check_marketplace(seed, port, report, sandbox.manage)
             check_mixture(seed, port, report)
             check_suspension(seed, port, report, sandbox.manage)
             errors = re.findall(r"^Traceback.*", sandbox.log(), re.MULTILINE)

@@ -140,7 +140,10 @@ def _update_module(source: Source, payload: dict[str, Any]) -> None:
     pk = _identifier(_key(payload, "external_pk"), "external_pk")
     title = _text(_key(payload, "title"), "title")
     course = _course(source, _identifier(_key(payload, "course_external_pk"), "course_external_pk"))
-    module, _ = Module.objects.get_or_create(uuid=pk, defaults={"course": course})
+    module, _ = Module.objects.select_related("course").get_or_create(uuid=pk, defaults={"course": course})
+    # Of a course that never came nothing was sold: a module that waits for it may turn out to be another's.
+    if module.course_id != course.pk and module.course.state == Course.State.AWAITED:
+        module.course = course if module.course.source_id == source.pk else module.course
     if module.course_id != course.pk:
         raise InvalidInput("Invalid course_external_pk: the module belongs to another course")
     version = _version(payload)
