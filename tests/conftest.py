@@ -14,11 +14,16 @@ from pathlib import Path
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections
+from hypothesis import HealthCheck, settings
 
 from ccx_tenancy import api
 from ccx_tenancy.conf import Conf
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# How long an example takes, and how long it is in the making, says how busy the machine is.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 MAXI = {
     "PLATFORM_NAME": "Maxi's Academy",

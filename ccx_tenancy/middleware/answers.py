@@ -12,7 +12,8 @@ from rest_framework import exceptions
 from ccx_tenancy.context import TenantContext
 from ccx_tenancy.middleware import drf
 
-_TITLES = {403: "Forbidden", 404: "Not Found", 413: "Content Too Large"}
+_TITLES = {403: "Forbidden", 404: "Not Found", 413: "Content Too Large", 503: "Service Unavailable"}
+_PROBLEM = "application/problem+json"
 
 
 def tenant_of(request: HttpRequest, middleware: str) -> tuple[TenantContext | None, str]:
@@ -54,11 +55,10 @@ def too_large(request: HttpRequest, view: Any, args: Any, kwargs: Any, reason: s
 
 
 def problem(status: int, detail: str = "") -> JsonResponse:
-    """Return problem details as JSON."""
+    """Return problem details as JSON, as RFC 9457 says."""
     title = _TITLES[status]
-    return JsonResponse(
-        {"type": "about:blank", "title": title, "status": status, "detail": detail or f"{title}."}, status=status
-    )
+    found = {"type": "about:blank", "title": title, "status": status, "detail": detail or f"{title}.", "errors": []}
+    return JsonResponse(found, status=status, content_type=_PROBLEM)
 
 
 def wants_json(request: HttpRequest) -> bool:

@@ -12,14 +12,15 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponsePermanentRedirect,
-    JsonResponse,
 )
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
+from django.urls import Resolver404, resolve
 from django.utils import translation
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import ARCHIVED, SUSPENDED, Enter, Pieces, Scope, TenantContext, push, remove
+from ccx_tenancy.middleware import answers, drf
 from ccx_tenancy.partition.picking import PICK_COOKIE, pick_of
 from ccx_tenancy.partition.policy import STUDIO
 from ccx_tenancy.site_config import snapshots
@@ -142,13 +143,24 @@ def _page(request: HttpRequest, tenant: TenantContext, state: str, status: int) 
     with Enter(tenant), translation.override(_language(request, tenant)):
         values = snapshots.current().values
         name = values.get("PLATFORM_NAME") or values.get("platform_name") or tenant.domain or tenant.key
-        if "application/json" in request.headers.get("Accept", ""):
-            title = "This site is suspended." if state == SUSPENDED else "Not found."
-            return JsonResponse({"status": status, "title": title}, status=status)
-        context = {"platform_name": name, "tenant": tenant, "values": values}
-        answer = HttpResponse(render_to_string(f"ccx_tenancy/{state}.html", context), status=status)
+        answer: HttpResponse
+        if answers.wants_json(request) or _is_of_an_api(request):
+            answer = answers.problem(status, "This site is suspended." if state == SUSPENDED else "")
+        else:
+            context = {"platform_name": name, "tenant": tenant, "values": values}
+            answer = HttpResponse(render_to_string(f"ccx_tenancy/{state}.html", context), status=status)
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _is_of_an_api(request: HttpRequest) -> bool:
+    """Whether a DRF view would have answered, to somebody who does not ask for a page."""
+    if "text/html" in request.headers.get("Accept", ""):
+        return False
+    try:
+        return drf.view_class(resolve(request.path_info, getattr(request, "urlconf", None)).func) is not None
+    except Resolver404:
+        return False
 
 
 def _language(request: HttpRequest, tenant: TenantContext) -> str:

@@ -24,10 +24,15 @@ WILDCARD = "*"
 
 class Named(NamedTuple):
     """One organization that was named: folded, with ``*`` behind it where the text names all that begin so; and the
-    text that names it (empty where it names the organization alone)."""
+    text that names it (empty where it names the organization alone).
+
+    ``forms`` is set where an organization was asked for and nothing else can be meant: the forms under which it may be
+    known. Where none of them is, the answer is the one for somebody else's.
+    """
 
     organization: str
     key: str
+    forms: tuple[str, ...] = ()
 
 
 NOTHING: tuple[Named, ...] = ()
@@ -157,12 +162,21 @@ def _may_name(text: str) -> bool:
     return _HINT.search(text) is not None
 
 
-def named_by_organization_field(text: str) -> list[Named]:
-    """Return what the value of a field that holds an organization's short name (or a list of them) names."""
+def named_by_organization_field(text: str, *, asked_for: bool = False) -> list[Named]:
+    """Return what the value of a field that holds an organization's short name (or a list of them) names.
+
+    ``asked_for`` says that it can be nothing but that: then what nobody has is answered as what somebody else has.
+    """
     found: list[Named] = []
     for one in dict.fromkeys((text, as_compared(text))):
         for part in _CUT.split(one):
-            found.extend(Named(name, "") for name in comparable(part.strip().strip(_AROUND).strip()))
+            name = part.strip().strip(_AROUND).strip()
+            named = [Named(form, "") for form in comparable(name)]
+            if asked_for and named and one is text:
+                composed = () if name.isascii() else comparable(unicodedata.normalize("NFC", name))
+                forms = dict.fromkeys((*(form.organization for form in named), *composed))
+                named[0] = named[0]._replace(forms=tuple(forms))
+            found.extend(named)
     return found
 
 

@@ -3,7 +3,8 @@
 Two questions are answered. *What is visible* decides what a list shows; it names the organizations one by one and
 leaves out whatever it does not know. *What may a request name* is the gate's: it refuses keys of organizations that
 are known to be somebody else's, and lets pass what belongs to nobody, so that a word that looks like a key does no
-harm.
+harm. Where an organization itself is asked for, nobody's is answered as somebody else's: the difference would tell
+which there are.
 
 With no tenant nothing is hidden from anybody.
 """
@@ -207,7 +208,8 @@ def platform_has_organizations() -> bool:
 
 
 def known(named: Iterable[Named]) -> list[Named]:
-    """Return those whose organization somebody has, a tenant or the platform, each once, wildcards spelled out."""
+    """Return those whose organization somebody has, a tenant or the platform, each once, wildcards spelled out; and
+    those that were asked for and nobody has, which are answered as if somebody had them."""
     found: dict[Named, None] = {}
     prefixes: set[str] = set()
     owned = tenant_index.index().organizations
@@ -217,7 +219,9 @@ def known(named: Iterable[Named]) -> list[Named]:
             found[one] = None
         elif name[-1:] == WILDCARD:
             prefixes.add(name[:-1])
-        elif name in _platform():
+            if one.forms and not any(whole.startswith(name[:-1]) for whole in _all_known()):
+                found[one] = None
+        elif name in _platform() or (one.forms and not any(form in owned or form in _platform() for form in one.forms)):
             found[one] = None
     if prefixes:
         # As many as nobody needs are as good as one that names all.
@@ -227,7 +231,8 @@ def known(named: Iterable[Named]) -> list[Named]:
 
 
 def foreign_to(tenant: TenantContext, named: Iterable[Named]) -> list[Named]:
-    """Return those that somebody has and ``tenant`` has not: another tenant's, and the platform's own."""
+    """Return those that somebody has and ``tenant`` has not, another tenant's and the platform's own; and those that
+    were asked for and nobody has."""
     owned = tenant_index.index().organizations
     others = []
     for one in owners.resolved(named):

@@ -38,6 +38,9 @@ ORGANIZATION_FIELDS = frozenset(
         "short_name",
     )
 )
+#: Those that hold nothing but a short name in a form, too, where ``organization`` may be what somebody writes of
+#: themselves.
+_SHORT_NAME_FIELDS = frozenset(("org", "orgs", "org_short_name", "organization_short_name"))
 
 _OLD_COURSE_ROUTES = frozenset(("course", "courses"))
 _OLD_ROUTES = _OLD_COURSE_ROUTES | {"i4x", "c4x", "i4x:", "c4x:"}
@@ -107,14 +110,14 @@ def _read_argument(name: str, value: Any, found: list[Named]) -> None:
     text = value if isinstance(value, str) else str(value)
     found.extend(named_in(text, prose=False))
     if _is_organization_field(name):
-        found.extend(named_by_organization_field(text))
+        found.extend(named_by_organization_field(text, asked_for=True))
 
 
 def named_in_query(request: HttpRequest) -> list[Named]:
     """Return what the query names: every value of every name, and the names."""
     found: list[Named] = []
     if request.META.get("QUERY_STRING"):
-        reader = _Reader(found)
+        reader = _Reader(found, asked_for=True)
         reader.read_fields(request.GET)
     return found
 
@@ -312,10 +315,14 @@ def _read_large_upload(request: HttpRequest, reader: _Reader) -> None:
 
 
 class _Reader:
-    """Reads fields, JSON and texts, and counts what it has read."""
+    """Reads fields, JSON and texts, and counts what it has read.
 
-    def __init__(self, found: list[Named]) -> None:
+    ``asked_for`` says that an organization in a field is one that is asked for, not one that is written down.
+    """
+
+    def __init__(self, found: list[Named], *, asked_for: bool = False) -> None:
         self._found = found
+        self._asked_for = asked_for
         self._left = conf.gate_node_limit
 
     def _count(self, number: int = 1) -> None:
@@ -337,7 +344,8 @@ class _Reader:
             if not isinstance(value, str):
                 continue
             if _is_organization_field(name):
-                self._found.extend(named_by_organization_field(value))
+                asked_for = self._asked_for or _plain(name) in _SHORT_NAME_FIELDS
+                self._found.extend(named_by_organization_field(value, asked_for=asked_for))
             if not self.read_json(value):
                 self._found.extend(named_in(value))
 
@@ -379,7 +387,7 @@ class _Reader:
                     if _is_organization_field(name):
                         for one in value if isinstance(value, list) else (value,):
                             if isinstance(one, str):
-                                found.extend(named_by_organization_field(one))
+                                found.extend(named_by_organization_field(one, asked_for=self._asked_for))
                     if isinstance(value, (str, dict, list)):
                         left.append((value, texts))
             elif isinstance(item, list):
@@ -399,4 +407,8 @@ class _Reader:
 
 
 def _is_organization_field(name: str) -> bool:
-    return name in ORGANIZATION_FIELDS or name.lower().replace("-", "_") in ORGANIZATION_FIELDS
+    return name in ORGANIZATION_FIELDS or _plain(name) in ORGANIZATION_FIELDS
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")

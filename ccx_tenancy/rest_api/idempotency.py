@@ -38,7 +38,9 @@ Handler = Callable[..., Response]
 def idempotent(handler: Handler) -> Handler:
     """Make a handler answer a repeated ``Idempotency-Key`` with its first answer. Without the header it is as it was.
 
-    Another request under the same key is refused with 422, one while the first is at work with 409.
+    Another request under the same key is refused with 422, one while the first is at work with 409. The view's
+    ``allowed(body)`` is asked before what was made is shown again: who may not make it any more is refused as for a
+    first request.
     """
 
     @functools.wraps(handler)
@@ -50,6 +52,8 @@ def idempotent(handler: Handler) -> Handler:
             raise problems.BadRequest(HEADER, f"allowed are 1 to {_LONGEST} printable characters.")
         row, answer = _claim(view.caller.name, key, _digest_of(view, request))
         if answer is not None:
+            if answer.status_code < 400:
+                view.allowed(view.body(request))
             return answer
         try:
             with transaction.atomic():

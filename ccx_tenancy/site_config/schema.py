@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
+from django.views.debug import SafeExceptionReporterFilter
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
@@ -34,18 +36,14 @@ DENIED: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(
             (
+                "ADMINS",
                 "ALLOWED_HOSTS",
                 "AUTHENTICATION_BACKENDS",
                 "AUTH_PASSWORD_VALIDATORS",
                 "AUTH_USER_MODEL",
                 "CACHES",
                 "CCX_TENANCY",
-                "CORS_ALLOW_ALL_ORIGINS",
-                "CORS_ALLOW_CREDENTIALS",
-                "CORS_ORIGIN_ALLOW_ALL",
                 "CORS_ORIGIN_WHITELIST",
-                "CSRF_COOKIE_SECURE",
-                "CSRF_TRUSTED_ORIGINS",
                 "DEBUG",
                 "DEBUG_PROPAGATE_EXCEPTIONS",
                 "DEFAULT_FILE_STORAGE",
@@ -54,21 +52,19 @@ DENIED: Mapping[str, str] = MappingProxyType(
                 "JWT_AUTH",
                 "LOGGING",
                 "LOGGING_CONFIG",
+                "MANAGERS",
                 "MEDIA_ROOT",
                 "OPEN_EDX_FILTERS_CONFIG",
                 "PASSWORD_HASHERS",
                 "REST_FRAMEWORK",
-                "SECURE_PROXY_SSL_HEADER",
-                "SECURE_SSL_REDIRECT",
-                "SESSION_COOKIE_HTTPONLY",
-                "SESSION_COOKIE_SECURE",
-                "SESSION_ENGINE",
-                "SESSION_SERIALIZER",
+                "SESSION_COOKIE_NAME",
                 "SITE_ID",
                 "STATICFILES_STORAGE",
                 "STATIC_ROOT",
                 "STORAGES",
-                "USE_X_FORWARDED_HOST",
+                "TIME_ZONE",
+                "USE_TZ",
+                "X_FRAME_OPTIONS",
             ),
             _POWER,
         ),
@@ -113,6 +109,31 @@ DENIED: Mapping[str, str] = MappingProxyType(
         ),
     }
 )
+
+
+# Families of settings, for names that nothing is known of: what a site may set of these stands in known_keys.json.
+_FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(
+            r"(?:.*_)?(?:(?:SECRET|ENCRYPTION|FERNET|SIGNING|HASH|PRIVATE)_KEYS?(?:_.*)?|SALTS?)"
+            r"|(?:AWS|BROKER|CELERY|DATABASE|MONGO|MONGODB|MYSQL|POSTGRES|RABBITMQ|REDIS|MEMCACHE|ELASTIC|MEILISEARCH)_.*"
+            r"|(?:.*_)?(?:DATABASE|BROKER|REDIS)_URL|EMAIL_(?:HOST|PORT|USE|SSL|FILE|TIMEOUT)(?:_.*)?"
+        ),
+        _CREDENTIALS,
+    ),
+    (
+        re.compile(
+            r"(?:AUTH|CACHE|CCX_TENANCY|CORS|CSRF|DATA_UPLOAD|EVENT_BUS|FILE_UPLOAD|JWT|OAUTH2|OAUTH2_PROVIDER|PASSWORD"
+            r"|SECURE|SESSION|SESSIONS|SIGNING|STATICFILES|USE_X_FORWARDED)_.*"
+            r"|.*_COOKIE_(?:AGE|DOMAIN|HTTPONLY|NAME|PATH|SAMESITE|SECURE)"
+            r"|(?:.*_)?(?:BACKEND|ENGINE|HASHER|MIDDLEWARE|PIPELINE|SERIALIZER|URLCONF)(?:S|_CLASSES)?"
+        ),
+        _POWER,
+    ),
+)
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +189,10 @@ def denied_reason(name: str) -> str | None:
     folded = name.upper()
     if folded in DENIED:
         return DENIED[folded]
+    if name not in known_keys():
+        for family, reason in _FAMILIES:
+            if family.fullmatch(folded):
+                return reason
     if folded in {one.upper() for one in conf.denied_keys}:
         return "this platform denies it (CCX_TENANCY['DENIED_KEYS'])"
     return None
@@ -175,6 +200,12 @@ def denied_reason(name: str) -> str | None:
 
 def problem_of(name: str, value: Any) -> Problem | None:
     """Return what is wrong with setting ``name`` to ``value``, or None. ``null`` is allowed for every known key."""
+    if not _NAME.fullmatch(name) or len(name) > _NAME_LENGTH:
+        return Problem(
+            name if name.strip() else repr(name),
+            f"the name {name[:_NAME_LENGTH]!r} is not allowed: a name is 1 to {_NAME_LENGTH} ASCII letters, digits and"
+            " underscores, and does not begin with a digit.",
+        )
     reason = denied_reason(name)
     if reason is not None:
         return Problem(name, f"no site may set {name}: {reason}.")
@@ -205,7 +236,8 @@ def default_of(name: str) -> tuple[str, Any]:
     """Return ``(source, value)`` that applies where a site sets nothing.
 
     The source is ``"settings"`` where the Django settings have the name (plain, or in ``FEATURES``), else
-    ``"default"`` with the known default, or None.
+    ``"default"`` with the known default, or None. What looks like a credential in a setting that nothing is known of is
+    hidden, as Django hides it in its reports.
     """
     known = known_keys().get(name)
     for candidate in (known.setting if known else None, name):
@@ -214,7 +246,8 @@ def default_of(name: str) -> tuple[str, Any]:
         owner, _, feature = candidate.rpartition(".")
         features = getattr(settings, owner or "FEATURES", None)
         if not owner and hasattr(settings, candidate):
-            return "settings", getattr(settings, candidate)
+            value = getattr(settings, candidate)
+            return "settings", value if known else SafeExceptionReporterFilter().cleanse_setting(candidate, value)
         if isinstance(features, Mapping) and feature in features:
             return "settings", features[feature]
         if owner == "FEATURES" and hasattr(settings, feature):

@@ -153,7 +153,9 @@ def _url(owner: ModelAdmin, page: str, *args: Any) -> str:
 class DomainForm(RefusalForm):
     """A domain to be added."""
 
-    domain = forms.CharField(max_length=253, widget=forms.TextInput(attrs={"size": 40, "spellcheck": "false"}))
+    domain = forms.CharField(
+        max_length=253, strip=False, widget=forms.TextInput(attrs={"size": 40, "spellcheck": "false"})
+    )
     is_primary = forms.BooleanField(label=_("Primary"), required=False)
 
     class Meta:
@@ -410,6 +412,7 @@ class NewTenantForm(RefusalForm):
     domain = forms.CharField(
         label=_("LMS domain"),
         max_length=253,
+        strip=False,
         help_text=_(
             "The host name of its site, such as academy.example.com. A Site is made for it where there is none."
         ),
@@ -417,6 +420,7 @@ class NewTenantForm(RefusalForm):
     studio_domain = forms.CharField(
         label=_("Studio domain"),
         max_length=253,
+        strip=False,
         required=False,
         help_text=_("Only where the tenant has a Studio of its own."),
     )

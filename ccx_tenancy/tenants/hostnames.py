@@ -25,13 +25,13 @@ def normalize_domain(text: str) -> str:
     """Return the one spelling of a domain that an operator typed.
 
     Raises InvalidDomain, which names what is wrong with it, for anything that is not a plain host name: a scheme, a
-    path, a port, blanks, a user, characters that no host name has.
+    path, a port, blanks (around it, too), a user, characters that no host name has, an address in place of a name.
     """
     if not isinstance(text, str):
         raise InvalidDomain(f"The domain {text!r} is {type(text).__name__}; allowed is a host name as text.")
-    domain = text.strip()
+    domain = text
     allowed = "allowed is a host name alone, such as academy.example.com"
-    if not domain:
+    if not domain.strip():
         raise InvalidDomain(f"The domain {text!r} is empty; {allowed}.")
     for mark, found in (
         ("://", "has a scheme"),
@@ -46,8 +46,10 @@ def normalize_domain(text: str) -> str:
         if mark in domain:
             raise InvalidDomain(f"The domain {text!r} {found} ({mark!r}); {allowed}.")
     if any(character.isspace() or ord(character) < 32 or ord(character) == 127 for character in domain):
-        raise InvalidDomain(f"The domain {text!r} has a blank or a control character; {allowed}.")
-    if _PORT.search(domain) and not _is_ipv6(domain):
+        raise InvalidDomain(f"The domain {text!r} has a blank, a line end or a control character; {allowed}.")
+    if _is_address(domain):
+        raise InvalidDomain(f"The domain {text!r} is an address; {allowed}.")
+    if _PORT.search(domain):
         raise InvalidDomain(f"The domain {text!r} has a port; write it without: ports make no difference.")
     normalized = _canonical(domain)
     if normalized is None:
@@ -72,6 +74,16 @@ def normalize_host(text: str) -> str | None:
             return None
         return _canonical(address + bracket)
     return _canonical(_PORT.sub("", text))
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is an IP address, with or without brackets or a port. The last label of a name is no number."""
+    address = _PORT.sub("", text) if text.startswith("[") or text.count(":") == 1 else text
+    try:
+        ipaddress.ip_address(address.removesuffix(".").strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_ipv6(text: str) -> bool:

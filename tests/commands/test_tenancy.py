@@ -323,11 +323,13 @@ def test_nothing_that_a_document_says_moves_the_cursor(document):
     assert r"tenants[0].a\x1b[2J\nb: there is no such field" in refused(
         "tenancy", "apply", document({"tenants": [{**GREEN, "a\x1b[2J\nb": 1}]})
     )
-    path = document({"tenants": [{**GREEN, "configuration": {"A\x9b": "\x9b2J\u2028\x1b"}}]})
+    path = document({"tenants": [{**GREEN, "configuration": {"A": "\x9b2J\u2028\x1b"}}]})
     for form in ("table", "json"):
         out, err = run("tenancy", "apply", path, "--dry-run", "--format", form)
         assert all(character.isprintable() or character == "\n" for character in out + err)
         assert r"\u009b2J\u2028\u001b" in out
+    path = document({"tenants": [{**GREEN, "configuration": {"A\x9b": "x"}}]})
+    assert r"the name 'A\x9b' is not allowed" in refused("tenancy", "apply", path)
 
 
 def test_of_many_problems_the_first_are_shown(document):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import unicodedata
 import zlib
 from base64 import b64encode
 from urllib.parse import quote, urlencode
@@ -19,6 +20,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from ccx_tenancy import api
 from ccx_tenancy.middleware import CoursePartitionMiddleware
+from ccx_tenancy.tenants import api as tenants
 from tests.middleware import project
 from tests.middleware.conftest import (
     ACME,
@@ -195,6 +197,74 @@ def test_attacks_on_path_and_query(client_of, path):
     own = path.replace("GlobexX", "AcmeX").replace("globexx", "acmex")
     if own != path:
         assert client_of("acme_author").get(own, HTTP_HOST=ACME_SITE).status_code == 200
+
+
+ASKED_FOR = [
+    "/orgs/{}/",
+    "/page/?org={}",
+    "/page/?ORG={}",
+    "/page/?organization={}",
+    "/page/?short-name={}",
+    "/page/?org={}*",
+    "/page/?org=%20{}%20",
+    "/page/?org=AcmeX&org={}",
+    "/page/?orgs=AcmeX,{}",
+    '/page/?filter={{"org":"{}"}}',
+    "/api/who/?org={}",
+    "/api/members/?organization={}",
+    "/api/unasked/x/?org={}",
+]
+
+
+def told(answer, name):
+    return answer.status_code, answer.content.replace(name.encode(), b"?"), sorted(answer.headers)
+
+
+@pytest.mark.parametrize("path", ASKED_FOR)
+def test_an_organization_that_nobody_has_is_answered_as_somebody_elses(client_of, path):
+    for who in ("acme_author", "acme_learner", "globex_author", None):
+        client = client_of(who)
+        answers = [
+            told(client.get(path.format(name), HTTP_HOST=ACME_SITE), name) for name in ("GlobexX", "PlatX", "NobodyX")
+        ]
+        assert answers[0] == answers[1] == answers[2]
+        assert answers[0][0] == 404
+    own = path.format("AcmeX")
+    assert client_of("acme_author").get(own, HTTP_HOST=ACME_SITE).status_code == 200
+
+
+@pytest.mark.parametrize("path", ASKED_FOR)
+def test_in_studio_a_tenants_people_are_told_the_same_of_nobodys_organization(client_of, studio, path):
+    for who in ("acme_author", "acme_learner"):
+        client = client_of(who)
+        answers = [
+            told(client.get(path.format(name), HTTP_HOST=PLATFORM_SITE), name)
+            for name in ("GlobexX", "PlatX", "NobodyX")
+        ]
+        assert answers[0] == answers[1] == answers[2]
+        assert answers[0][0] == 404
+    assert client_of("root").get(path.format("NobodyX"), HTTP_HOST=PLATFORM_SITE).status_code == 200
+    if "AcmeX" not in path:
+        # The platform has no list of all names that its courses have: its own people go on as before.
+        answer = client_of("stranger").get(path.format("NobodyX"), HTTP_HOST=PLATFORM_SITE)
+        assert answer.status_code == 200
+
+
+def test_an_organization_in_a_form_is_asked_for_where_its_field_holds_nothing_else(client_of):
+    client = client_of("acme_author")
+    for name, status in (("GlobexX", 404), ("NobodyX", 404), ("AcmeX", 200)):
+        assert client.post("/form/", {"org": name}, HTTP_HOST=ACME_SITE).status_code == status
+    # What somebody writes of themselves, and what is to be made.
+    assert client.post("/form/", {"organization": "My own school"}, HTTP_HOST=ACME_SITE).status_code == 200
+    answer = client.post("/json/", {"org": "NobodyX"}, content_type=JSON, HTTP_HOST=ACME_SITE)
+    assert answer.status_code == 200
+
+
+def test_a_tenants_organization_that_is_not_ascii_may_be_asked_for_in_each_spelling(client_of, acme):
+    tenants.add_organization(acme, "Ünïv")
+    for spelling in ("Ünïv", "ünïv", unicodedata.normalize("NFD", "Ünïv")):
+        assert client_of().get("/page/", {"org": spelling}, HTTP_HOST=ACME_SITE).status_code == 200
+    assert client_of().get("/page/", {"org": "Ünïversity"}, HTTP_HOST=ACME_SITE).status_code == 404
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "utf-16", "utf-16-le", "utf-32", "utf-7", "cp037", "latin-1", "cp500"])

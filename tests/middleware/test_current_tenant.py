@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
-from django.test import AsyncRequestFactory, RequestFactory, override_settings
+from django.test import AsyncRequestFactory, Client, RequestFactory, override_settings
 
 from ccx_tenancy import api
 from ccx_tenancy.context import _stack
@@ -158,6 +158,26 @@ def test_a_suspended_tenant_answers_503_with_its_own_page(tenants):
         assert response["Cache-Control"] == "no-store"
     response = ask(MAXI_HOST, view=None, HTTP_ACCEPT="application/json")
     assert (response.status_code, json_of(response)["status"]) == (503, 503)
+    for accepted in ("application/json", "application/problem+json", "application/json; q=0.9, */*; q=0.1"):
+        response = ask(MAXI_HOST, view=None, HTTP_ACCEPT=accepted)
+        assert (response["Content-Type"], response["Cache-Control"]) == ("application/problem+json", "no-store")
+        assert response["Retry-After"] == "3600"
+        assert json_of(response) == {
+            "type": "about:blank",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "This site is suspended.",
+            "errors": [],
+        }
+    api_view, page = "/api/tenancy/v1/me/", "/accounts/login/"
+    for path, accepted, kind in (
+        (api_view, "*/*", "application/problem+json"),
+        (api_view, "text/html,*/*;q=0.8", "text/html; charset=utf-8"),
+        (page, "*/*", "text/html; charset=utf-8"),
+        ("/nowhere/", "*/*", "text/html; charset=utf-8"),
+    ):
+        response = Client().get(path, HTTP_HOST=MAXI_HOST, HTTP_ACCEPT=accepted)
+        assert (response.status_code, response["Content-Type"]) == (503, kind)
     assert json_of(ask(BLUE_HOST))["tenant"] == "blue-university"
     api.resume_tenant("maxi-academy")
     assert json_of(ask(MAXI_HOST))["name"] == "Maxi's Academy"
@@ -185,6 +205,9 @@ def test_an_archived_tenant_answers_404(tenants):
     response = ask(MAXI_HOST, view=None)
     assert response.status_code == 404
     assert b"Maxi" not in response.content
+    response = Client().get("/api/tenancy/v1/me/", HTTP_HOST=MAXI_HOST, HTTP_ACCEPT="application/json")
+    assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
+    assert json_of(response)["detail"] == "Not Found."
 
 
 def test_an_exception_in_the_view_leaves_no_tenant_behind(tenants):

@@ -6,9 +6,11 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
+from ccx_tenancy import api
 from ccx_tenancy.membership.api import invitations_of
 from ccx_tenancy.rest_api.idempotency import KEPT, LEASE
 from ccx_tenancy.rest_api.models import ApiKey, IdempotencyRecord
@@ -57,6 +59,31 @@ def test_a_refusal_is_an_answer_too(people):
     assert [one.status_code for one in answers] == [422, 422]
     assert answers[0].json() == answers[1].json()
     assert answers[1]["Idempotency-Replayed"] == "true"
+
+
+def test_who_may_not_make_it_any_more_is_not_shown_it_again(people):
+    body = {"name": "n", "scopes": ["members:read"]}
+    caller, root = Caller(people["owner"]), Caller(people["operator"], host="platform.example.com")
+    new_tenant = {"key": "new", "name": "New", "domain": "new.example.com", "organizations": ["NewX"]}
+    new_domain, new_name = ({"tenant": "acme", "domain": "d.example.com"}, {"tenant": "acme", "short_name": "NewerX"})
+    asked = [
+        (caller, "invitations/", GUEST),
+        (caller, "keys/", body),
+        (root, "tenants/", new_tenant),
+        (root, "domains/", new_domain),
+        (root, "organizations/", new_name),
+    ]
+    for who, path, wanted in asked:
+        for replayed in (None, "true"):
+            answer = who.post(path, wanted, idempotency_key=path)
+            assert (answer.status_code, answer.get("Idempotency-Replayed")) == (201, replayed), answer.content
+    api.set_role(people["admin"], "AcmeX", "owner")
+    api.set_role(people["owner"], "AcmeX", "learner")
+    User.objects.filter(pk=people["operator"].pk).update(is_superuser=False)
+    api.add_member(people["operator"], "AcmeX", "learner")
+    for who, path, wanted in asked:
+        answer = who.post(path, wanted, idempotency_key=path)
+        assert (answer.status_code, answer.get("Idempotency-Replayed")) == (403, None), answer.content
 
 
 def test_a_fault_of_ours_may_be_tried_again(people, monkeypatch):

@@ -13,6 +13,7 @@ from ccx_tenancy.audit.models import AuditEntry
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers, secrets
 from ccx_tenancy.site_config.models import SiteConfiguration, SiteConfigurationDraft, SiteConfigurationRevision
+from ccx_tenancy.site_config.schema import DENIED, denied_reason, known_keys
 from ccx_tenancy.site_config.signals import values_published
 from ccx_tenancy.tenants import revisions
 
@@ -84,6 +85,16 @@ def test_a_site_is_found_in_every_spelling_and_an_unknown_one_is_named(maxi):
         ({"DATABASES": {}}, "no site may set DATABASES"),
         ({"EMAIL_BACKEND": "x"}, "no site may set EMAIL_BACKEND"),
         ({"X_OWN": 1}, "CCX_TENANCY['DENIED_KEYS']"),
+        ({"": 1}, "the name '' is not allowed: a name is 1 to 255 ASCII letters, digits and underscores"),
+        ({" ": 1}, "the name ' ' is not allowed"),
+        ({" SECRET_KEY": "x"}, "the name ' SECRET_KEY' is not allowed"),
+        ({"SECRET_KEY\n": "x"}, "is not allowed: a name is"),
+        ({"SECRET_KEY\x00": "x"}, "is not allowed: a name is"),
+        ({"SECRET\u200b_KEY": "x"}, "is not allowed: a name is"),
+        ({"ＳＥＣＲＥＴ_ＫＥＹ": "x"}, "is not allowed: a name is"),
+        ({"PLATFORM-NAME": "x"}, "the name 'PLATFORM-NAME' is not allowed"),
+        ({"1ST": "x"}, "does not begin with a digit"),
+        ({"X" * 256: "x"}, "is not allowed: a name is"),
         ({"a": float("nan")}, "a: the value is nan"),
         ({1: 2}, "the key 1"),
         ([], "a list"),
@@ -102,6 +113,74 @@ def test_what_is_not_allowed_is_refused_by_name_and_changes_nothing(maxi, admin_
         with pytest.raises(errors.InvalidValues):
             site_config.save_draft(HOST, values, actor=admin_user)
     assert counts() == before
+
+
+PLATFORM_ONLY = [
+    "SESSION_COOKIE_NAME",
+    "SESSION_COOKIE_AGE",
+    "SESSION_COOKIE_SAMESITE",
+    "SESSION_ENGINE",
+    "SESSION_CACHE_ALIAS",
+    "CSRF_COOKIE_NAME",
+    "CSRF_USE_SESSIONS",
+    "CSRF_TRUSTED_ORIGINS",
+    "LANGUAGE_COOKIE_DOMAIN",
+    "JWT_PUBLIC_SIGNING_JWK",
+    "FIELD_ENCRYPTION_KEY",
+    "FERNET_KEYS",
+    "SECRET_KEY_FALLBACKS",
+    "RETIRED_USER_SALTS",
+    "STRIPE_SECRET_KEY",
+    "DATABASES",
+    "DATABASE_ROUTERS",
+    "DATABASE_URL",
+    "CACHES",
+    "CACHE_MIDDLEWARE_SECONDS",
+    "REDIS_URL",
+    "MIDDLEWARE",
+    "MIDDLEWARE_CLASSES",
+    "EXTRA_MIDDLEWARE_CLASSES",
+    "AUTHENTICATION_BACKENDS",
+    "SOCIAL_AUTH_PIPELINE",
+    "ALLOWED_HOSTS",
+    "USE_X_FORWARDED_PORT",
+    "SECURE_HSTS_SECONDS",
+    "X_FRAME_OPTIONS",
+    "CORS_ALLOW_HEADERS",
+    "PASSWORD_RESET_TIMEOUT",
+    "PASSWORD_HASHERS",
+    "AUTH_USER_MODEL",
+    "CELERY_BROKER_URL",
+    "BROKER_URL",
+    "CCX_TENANCY",
+    "ccx_tenancy",
+    "CCX_TENANCY_REDIS_URL",
+    "AWS_ACCESS_KEY_ID",
+    "EMAIL_HOST",
+    "EMAIL_USE_TLS",
+    "INSTALLED_APPS",
+    "ROOT_URLCONF",
+    "TEMPLATES",
+    "DEBUG",
+    "SITE_ID",
+    "WSGI_APPLICATION",
+    "FILE_UPLOAD_TEMP_DIR",
+]
+
+
+def test_what_decides_for_the_whole_platform_is_no_site_s_to_set(maxi):
+    with pytest.raises(errors.InvalidValues) as caught:
+        helpers.set_site_values(HOST, dict.fromkeys(PLATFORM_ONLY, "x"))
+    assert [problem.path for problem in caught.value.problems] == PLATFORM_ONLY
+    for name, problem in zip(PLATFORM_ONLY, caught.value.problems, strict=True):
+        assert f"no site may set {name}: it " in str(problem)
+    assert not set(PLATFORM_ONLY) & set(stored())
+
+
+def test_every_known_key_may_be_set_but_those_denied_by_name():
+    denied = {name for name in known_keys() if denied_reason(name) is not None}
+    assert denied == {name for name in known_keys() if name in DENIED}
+    assert not denied & {"SESSION_COOKIE_DOMAIN", "PASSWORD_RESET_SUPPORT_LINK", "ECOMMERCE_API_SIGNING_KEY"}
 
 
 def test_every_reason_is_given_at_once(maxi):

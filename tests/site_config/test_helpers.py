@@ -164,6 +164,16 @@ def test_a_secret_setting_is_not_shown_by_explaining_it(maxi):
     assert found.denied
 
 
+def test_what_looks_like_a_credential_in_an_unknown_setting_is_hidden(maxi, settings):
+    settings.X_VENDOR_TOKEN = "t0p"
+    settings.X_VENDOR = {"url": "https://vendor.example.com", "api_key": "t0p"}
+    assert "t0p" not in repr(helpers.explain_value("X_VENDOR_TOKEN"))
+    found = helpers.explain_value("X_VENDOR")
+    assert found.source == "settings"
+    assert found.value["url"] == "https://vendor.example.com"
+    assert "t0p" not in repr(found)
+
+
 def test_rows_saved_by_the_model_are_seen_and_have_their_history(maxi):
     row = SiteConfiguration.objects.get(site__domain=HOST)
     row.site_values["PLATFORM_NAME"] = "Saved"

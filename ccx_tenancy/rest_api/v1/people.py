@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -53,6 +54,10 @@ class OfOrganizations(View):
         self.organization(row.organization.short_name)
         return row
 
+    def allowed(self, wanted: Mapping[str, Any]) -> str:
+        """Return the organization that a body names. Raises Http404, or PermissionDenied."""
+        return self.organization(wanted["organization"])
+
     def organization(self, short_name: str) -> str:
         """Return the name of an organization in which the caller may do this. Raises Http404, or PermissionDenied."""
         owner = tenants.owner_of(short_name)
@@ -98,7 +103,7 @@ class Members(OfOrganizations):
     def post(self, request: Request) -> Response:
         """Add one."""
         wanted = self.body(request)
-        name = self.organization(wanted["organization"])
+        name = self.allowed(wanted)
         row = api.add_member(self._account(wanted["user"], name), name, wanted["role"], by=self.caller.user)
         return self.answer(row, Location=f"{request.path}{row.pk}/")
 
@@ -198,7 +203,7 @@ class Invitations(OfOrganizations):
     def post(self, request: Request) -> Response:
         """Send one."""
         wanted = self.body(request)
-        name = self.organization(wanted["organization"])
+        name = self.allowed(wanted)
         made = api.invite(wanted["email"], name, wanted["role"], invited_by=self.caller.user)
         return self.answer(made, Location=f"{request.path}{made.pk}/")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -114,8 +115,7 @@ class Keys(View):
         """Make one."""
         self.caller.check_any(api_keys.MANAGE)
         wanted = self.body(request)
-        tenant_key = wanted.get("tenant") or self._only_tenant()
-        self.caller.check_tenant(tenant_key, api_keys.MANAGE)
+        tenant_key = self.allowed(wanted)
         made = api_keys.make_key(
             tenant_named(tenant_key),
             name=wanted["name"],
@@ -124,6 +124,13 @@ class Keys(View):
             expires=wanted.get("expires"),
         )
         return self.answer(made, Location=f"{request.path}{made.pk}/")
+
+    def allowed(self, wanted: Mapping[str, Any]) -> str:
+        """Return the tenant that a body means. Raises Http404, PermissionDenied or BadRequest."""
+        self.caller.check_any(api_keys.MANAGE)
+        tenant_key: str = wanted.get("tenant") or self._only_tenant()
+        self.caller.check_tenant(tenant_key, api_keys.MANAGE)
+        return tenant_key
 
     def _only_tenant(self) -> str:
         keys = self.caller.tenant_keys(api_keys.MANAGE)

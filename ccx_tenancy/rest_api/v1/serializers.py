@@ -38,6 +38,13 @@ class TextField(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
+class DomainField(TextField):
+    """A host name as it was sent: a blank around it is a mistake like one within, and named so by the API."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=253, trim_whitespace=False, **kwargs)
+
+
 class FlagField(serializers.BooleanField):
     """``true`` or ``false`` in JSON; in a query those words."""
 
@@ -162,9 +169,9 @@ class NewTenantSerializer(Body):
 
     key = TextField(max_length=100)
     name = TextField()
-    domain = TextField(max_length=253)
+    domain = DomainField()
     organizations = serializers.ListField(child=TextField(), min_length=1, max_length=100)
-    studio_domain = TextField(max_length=253, required=False, allow_null=True)
+    studio_domain = DomainField(required=False, allow_null=True)
     values = ObjectField(required=False)
     owner = TextField(required=False, help_text="User name or e-mail address of an account.")
 
@@ -208,7 +215,7 @@ class NewDomainSerializer(Body):
     """A host name to be given to a tenant."""
 
     tenant = TextField()
-    domain = TextField(max_length=253)
+    domain = DomainField()
     surface = serializers.ChoiceField(choices=tenants.SURFACES, default="lms")
     primary = FlagField(default=False)
 

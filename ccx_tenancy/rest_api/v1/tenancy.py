@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -84,9 +85,7 @@ class Tenants(View):
     @idempotent
     def post(self, request: Request) -> Response:
         """Make one, with all that belongs to it."""
-        self.caller.check_any(OPERATOR)
-        if self.caller.host is not None:
-            raise Http404  # On a tenant's host there is that tenant and no other.
+        self.allowed({})
         wanted = dict(self.body(request))
         owner = wanted.pop("owner", None)
         if owner is not None:
@@ -96,6 +95,12 @@ class Tenants(View):
         made = api.create_tenant(**wanted, actor=self.caller.user)
         found = with_parts(tenants.Tenant.objects.filter(pk=made.pk)).get()
         return self.answer(shown(found), Location=f"{request.path}{made.key}/")
+
+    def allowed(self, wanted: Mapping[str, Any]) -> None:
+        """Raise PermissionDenied where the caller makes no tenants, Http404 where none can be made."""
+        self.caller.check_any(OPERATOR)
+        if self.caller.host is not None:
+            raise Http404  # On a tenant's host there is that tenant and no other.
 
 
 class OneTenant(View):
@@ -176,8 +181,7 @@ class Domains(View):
     def post(self, request: Request) -> Response:
         """Add one."""
         wanted = self.body(request)
-        self.caller.check_tenant(wanted["tenant"], OPERATOR)
-        tenant = tenant_named(wanted["tenant"])
+        tenant = self.allowed(wanted)
         row = tenants.add_domain(
             tenant,
             wanted["domain"],
@@ -186,6 +190,11 @@ class Domains(View):
             actor=self.caller.user,
         )
         return self.answer(row, Location=f"{request.path}{row.domain}/")
+
+    def allowed(self, wanted: Mapping[str, Any]) -> tenants.Tenant:
+        """Return the tenant that a body names. Raises Http404, or PermissionDenied."""
+        self.caller.check_tenant(wanted["tenant"], OPERATOR)
+        return tenant_named(wanted["tenant"])
 
 
 class OneDomain(View):
@@ -270,9 +279,13 @@ class Organizations(View):
     def post(self, request: Request) -> Response:
         """Add one."""
         wanted = self.body(request)
-        self.caller.check_tenant(wanted["tenant"], OPERATOR)
-        link = tenants.add_organization(tenant_named(wanted["tenant"]), wanted["short_name"], actor=self.caller.user)
+        link = tenants.add_organization(self.allowed(wanted), wanted["short_name"], actor=self.caller.user)
         return self.answer(link, Location=f"{request.path}{link.organization.short_name}/")
+
+    def allowed(self, wanted: Mapping[str, Any]) -> tenants.Tenant:
+        """Return the tenant that a body names. Raises Http404, or PermissionDenied."""
+        self.caller.check_tenant(wanted["tenant"], OPERATOR)
+        return tenant_named(wanted["tenant"])
 
 
 class OneOrganization(View):
