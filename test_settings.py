@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "tests.hosts.openedx.standin.course_overviews",
     "tests.hosts.openedx.standin.student",
     "tests.hosts.openedx.standin.content_libraries",
+    "tests.hosts.openedx.standin.ccx",
     "ccx_tenancy.hosts.openedx",
     "ccx_tenancy.portal",
     "tests.outgoing.standin",

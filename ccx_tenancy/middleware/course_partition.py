@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,8 +13,9 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
 from ccx_tenancy.middleware import answers, drf
-from ccx_tenancy.partition import policy
+from ccx_tenancy.partition import owners, policy
 from ccx_tenancy.partition import requests as requested
+from ccx_tenancy.partition.keys import Named
 from ccx_tenancy.tenants import revisions
 
 _GATE = "_ccx_tenancy_gate"
@@ -85,10 +86,16 @@ class CoursePartitionMiddleware:
         return answers.refuse(request, view, args, kwargs)
 
 
+def named_in(request: HttpRequest) -> Sequence[Named]:
+    """Return what a request is known to name so far: nothing where the middleware is not used or there is no tenant."""
+    gate: _Gate | None = getattr(request, _GATE, None)
+    return () if gate is None else gate.all_named
+
+
 class _Gate:
     """What one request names, and whether it may."""
 
-    __slots__ = ("_known_user_passes", "_site", "is_viewed", "named", "request", "surface", "tenant")
+    __slots__ = ("_known_user_passes", "_site", "all_named", "is_viewed", "named", "request", "surface", "tenant")
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -96,6 +103,8 @@ class _Gate:
         # The tenant whose site decides, if one does.
         self._site = self.tenant if self.surface != policy.STUDIO else None
         self.named = requested.named_in_path(request.path_info)
+        # All of it, whoever's it is; ``named`` is what is still to be judged.
+        self.all_named = self.named
         self.is_viewed = False
         # Set where DRF's user is still to be judged: whether the user known before would have passed.
         self._known_user_passes: bool | None = None
@@ -106,13 +115,19 @@ class _Gate:
         return self._known_user_passes is not None or (bool(self.named) and not self.is_viewed)
 
     def look(self) -> None:
-        """Look at the route's arguments, the query and the body. Raises TooLarge."""
+        """Look at the route's arguments, the query and the body. Raises TooLarge.
+
+        A route of a CCX that somebody bought may be sent blocks of its master course: the host's page for the schedule
+        of a CCX calls them so. The CCX itself is judged as ever.
+        """
         request = self.request
         match = request.resolver_match
         if match is not None:
             self.named += requested.named_in_route(match, request.path_info)
+        masters = owners.masters_of(self.named) if self.surface != policy.STUDIO else frozenset()
         self.named += requested.named_in_query(request)
-        self.named += requested.named_in_body(request)
+        in_body = requested.named_in_body(request)
+        self.named += owners.without_blocks_of(masters, in_body) if masters else in_body
 
     def allows(self, view: Any) -> bool:
         """Whether the view may be called; where only DRF will know the user, it may, and the user is judged there."""

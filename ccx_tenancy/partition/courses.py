@@ -149,13 +149,16 @@ def _filtered(rows: QuerySet[Any], scope: OrgScope, keys: frozenset[str]) -> Que
         visible = Q(_tenancy_org__in=sorted(scope.folded))
     else:
         visible = ~Q(_tenancy_org__in=sorted(scope.hidden))
-    run_elsewhere = owners.all_keys() if key is not None else []
-    if key is not None and (keys or run_elsewhere):
+    bought = owners.bought() if key is not None else ()
+    # What its key says already needs no word here.
+    come = [one.key for one in bought if one.runner in scope and one.seller not in scope]
+    gone = [one.key for one in bought if one.seller in scope and one.runner not in scope]
+    if key is not None and (keys or come or gone):
         rows = rows.alias(_tenancy_key=Cast(key, TextField()))
-    if run_elsewhere:
-        others = [one for one, runner in run_elsewhere if runner not in scope]
-        visible &= Q(_tenancy_key__isnull=True) | ~Q(_tenancy_key__in=others)
-        visible |= Q(_tenancy_key__in=[one for one, runner in run_elsewhere if runner in scope])
+    if gone:
+        visible &= Q(_tenancy_key__isnull=True) | ~Q(_tenancy_key__in=gone)
+    if come:
+        visible |= Q(_tenancy_key__in=come)
     if key is not None and keys:
         visible |= Q(_tenancy_key__in=sorted(keys))
     return rows.filter(visible)

@@ -7,14 +7,19 @@ knows that registers here; the partition itself knows of no orders. What is not 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from ccx_tenancy.partition.keys import Named
+from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.api import fold
 
 # A key of a CCX or of a block in one: what stands before the number is the master course, perhaps with a branch.
 _CCX = re.compile(r"ccx(?:-block)?-v1\$*:(?P<master>[^/]*?)[+ ]ccx@0*(?P<number>[0-9]{1,18})", re.IGNORECASE)
+# A file and a block of a course, each with what stands before its kind.
+_FILE = re.compile(r"asset-v1:(?P<course>[^/@]*)\+type@", re.IGNORECASE)
+_BLOCK = re.compile(r"block-v1:(?P<course>[^/]*?)\+type@", re.IGNORECASE)
+_BOUGHT = "partition.bought"
 
 
 class KeyOwners(Protocol):
@@ -25,6 +30,17 @@ class KeyOwners(Protocol):
 
     def is_enrolled(self, user: Any, key: str) -> bool:
         """Whether a signed-in user is enrolled in that CCX. May take a query."""
+
+
+class Bought(NamedTuple):
+    """A CCX that another organization runs than its key says. ``runner``, ``seller`` and ``master`` (organization,
+    course and run, joined by ``+``) are folded."""
+
+    key: str
+    number: int
+    runner: str
+    seller: str
+    master: str
 
 
 _registered: list[KeyOwners] = []
@@ -67,14 +83,69 @@ def is_enrolled(user: Any, key: str) -> bool:
     return found is not None and found[2] and found[3].is_enrolled(user, found[0])
 
 
-def all_keys() -> list[tuple[str, str]]:
-    """Return the key and the folded organization of each CCX that another organization runs than its key says."""
-    return [pair for owners in _registered for pair in owners.by_number().values()]
+def bought() -> tuple[Bought, ...]:
+    """Return all such CCXs. The same object while nothing has changed; no query while the process is warm."""
+    known = [owners.by_number() for owners in _registered]
+    if not any(known):
+        return ()
+    caches = revisions.view().caches
+    kept: tuple[list[Mapping[int, tuple[str, str]]], tuple[Bought, ...]] | None = caches.get(_BOUGHT)
+    if (
+        kept is None
+        or len(kept[0]) != len(known)
+        or any(one is not two for one, two in zip(kept[0], known, strict=True))
+    ):
+        found = tuple(
+            Bought(key, number, runner, _master_of(key).partition("+")[0], _master_of(key))
+            for pairs in known
+            for number, (key, runner) in pairs.items()
+        )
+        kept = caches[_BOUGHT] = (known, found)
+    return kept[1]
+
+
+def runners_of_file(key: str) -> frozenset[str]:
+    """Return the folded organizations that run CCXs of the course in which a file lies (``asset-v1:...``).
+
+    A CCX has no files of its own: its pages name those of the master course.
+    """
+    match = _FILE.match(key)
+    if match is None or not has_any():
+        return _NOBODY
+    return _runners_by_master().get(_master(match["course"]), _NOBODY)
+
+
+def masters_of(named: Iterable[Named]) -> frozenset[str]:
+    """Return the master courses of those CCXs among the named."""
+    found = [_find(one.key) for one in named if "ccx" in one.key]
+    return frozenset(_master_of(one[0]) for one in found if one is not None and one[2])
+
+
+def without_blocks_of(masters: Container[str], named: Iterable[Named]) -> list[Named]:
+    """Return the named without blocks of those courses. The courses themselves stay, and so does all else."""
+    matches = ((one, _BLOCK.match(one.key)) for one in named)
+    return [one for one, match in matches if match is None or _master(match["course"]) not in masters]
 
 
 def has_any() -> bool:
     """Whether there is such a CCX at all."""
     return any(owners.by_number() for owners in _registered)
+
+
+_NOBODY: frozenset[str] = frozenset()
+_RUNNERS = "partition.bought.runners"
+
+
+def _runners_by_master() -> Mapping[str, frozenset[str]]:
+    found = bought()
+    caches = revisions.view().caches
+    kept: tuple[Sequence[Bought], dict[str, frozenset[str]]] | None = caches.get(_RUNNERS)
+    if kept is None or kept[0] is not found:
+        runners: dict[str, set[str]] = {}
+        for one in found:
+            runners.setdefault(one.master, set()).add(one.runner)
+        kept = caches[_RUNNERS] = (found, {master: frozenset(names) for master, names in runners.items()})
+    return kept[1]
 
 
 def _run_by(key: str) -> tuple[str, bool] | None:

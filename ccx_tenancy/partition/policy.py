@@ -232,12 +232,12 @@ def known(named: Iterable[Named]) -> list[Named]:
 
 def foreign_to(tenant: TenantContext, named: Iterable[Named]) -> list[Named]:
     """Return those that somebody has and ``tenant`` has not, another tenant's and the platform's own; and those that
-    were asked for and nobody has."""
+    were asked for and nobody has. Files that a CCX shows which the tenant runs are not among them."""
     owned = tenant_index.index().organizations
     others = []
     for one in owners.resolved(named):
         owner = owned.get(one.organization)
-        if owner is None or owner.id != tenant.id:
+        if (owner is None or owner.id != tenant.id) and not _is_file_of(tenant, one, owned):
             others.append(one)
     if not others:
         return others
@@ -268,6 +268,8 @@ def may_name(user: Any, named: Iterable[Named], surface: str, tenant: TenantCont
             elif rank or (owner is not None and _is_member(memberships, owner, owned)):
                 continue
             if owner is None and tenant is None and not _belongs_to_a_tenant(memberships, owned):
+                continue
+            if surface == LMS and tenant is None and _reaches_file(memberships, one, owned):
                 continue
             context = one.organization, _context_of(one.key)
             enrolled = surface == LMS and tenant is None and _is_enrolled(user, one)
@@ -360,6 +362,18 @@ def _is_enrolled(user: Any, named: Named) -> bool:
     if not _is_signed_in(user) or (owner is not None and not owner.is_active):
         return False
     return owners.run_by(named.key) == named.organization and owners.is_enrolled(user, named.key)
+
+
+def _is_file_of(tenant: TenantContext, named: Named, owned: Mapping[str, TenantContext]) -> bool:
+    """Whether a file was named that a CCX shows which the tenant runs, though it lies in another one's course."""
+    runners = owners.runners_of_file(named.key)
+    return any((owner := owned.get(name)) is not None and owner.id == tenant.id for name in runners)
+
+
+def _reaches_file(memberships: Mapping[str, int], named: Named, owned: Mapping[str, TenantContext]) -> bool:
+    """Whether a file was named that a CCX shows which is run by a tenant of which somebody is a member."""
+    runners = (owned.get(name) for name in owners.runners_of_file(named.key))
+    return any(one is not None and one.is_active and _is_member(memberships, one, owned) for one in runners)
 
 
 def _memberships(user: Any) -> Mapping[str, int]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from django.test import Client
+from django.contrib.auth.models import AnonymousUser
+from django.http import Http404, HttpResponse
+from django.test import Client, RequestFactory
 from opaque_keys.edx.keys import CourseKey
 
 from ccx_tenancy import api as tenancy
@@ -171,3 +175,53 @@ def test_the_gate_leaves_keys_to_views_that_say_so():
 
     assert getattr(OrdersView, JUDGES_ITSELF)
     assert CoursePartitionMiddleware.sync_capable
+
+
+def file_of(key, name="block@a.png"):
+    return key.replace("course-v1:", "asset-v1:") + f"+type@asset+{name}"
+
+
+def test_the_files_of_a_master_course_are_seen_where_its_ccx_is(people, ccx):
+    globex, acme = (tenancy.resolve_tenant(f"{name}.example.com") for name in ("globex", "acme"))
+    other = KEY.replace("AX1", "AX2")
+    for name in ("block@a.png", "block", "block@a%20b.png"):
+        named = [Named("acmex", file_of(KEY, name))]
+        assert foreign_to(globex, named) == []
+        assert foreign_to(acme, named) == []
+    assert foreign_to(globex, [Named("acmex", file_of(other))])
+    assert reach(people, file_of(KEY)) == {"acme_member", "globex_member", "operator"}
+    assert reach(people, file_of(other)) == {"acme_member", "operator"}
+    tenancy.create_tenant("initech", name="Initech", domain="initech.example.com", organizations=["InitechX"])
+    assert foreign_to(tenancy.resolve_tenant("initech.example.com"), [Named("acmex", file_of(KEY))])
+
+
+def passes_gate(path, body=None, host="globex.example.com"):
+    """Whether a request to a site gets to its view."""
+    request = RequestFactory().post(path, json.dumps(body), content_type="application/json", HTTP_HOST=host)
+    request.tenant, request.tenancy_surface = tenancy.resolve_tenant(host), "lms"
+    request.user = AnonymousUser()
+
+    def view(request):
+        return HttpResponse("reached")
+
+    gate = CoursePartitionMiddleware(lambda request: gate.process_view(request, view, (), {}) or view(request))
+    try:
+        return gate(request).status_code == 200
+    except Http404:
+        return False
+
+
+def test_a_route_of_a_ccx_may_be_sent_blocks_of_its_master_course_and_nothing_else_of_it(ccx, people):
+    def block(key):
+        return {"location": key.replace("course-v1:", "block-v1:") + "+type@chapter+block@c1", "children": []}
+
+    save = f"/courses/{ccx}/ccx_save"
+    assert passes_gate(save, [block(KEY)])
+    assert passes_gate(save, [{"children": [block(KEY), block(KEY)]}])
+    other = KEY.replace("AX1", "AX2")
+    for body in ([block(KEY), block(other)], [KEY], {"course_id": KEY}, {"asset": file_of(other)}):
+        assert not passes_gate(save, body), body
+    # What a query names opens nothing, and who may not name the CCX may name nothing of it.
+    assert not passes_gate(f"/courses/?ccx={ccx.replace('+', '%2B')}", [block(KEY)])
+    assert not passes_gate(f"/courses/{KEY}/x?ccx={ccx.replace('+', '%2B')}")
+    assert not passes_gate(save, [block(KEY)], host="acme.example.com")

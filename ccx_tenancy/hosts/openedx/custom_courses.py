@@ -19,6 +19,7 @@ from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
 from ccx_tenancy.errors import CourseClosed, SeatsTaken, UnknownCourse, UnknownOrganization
+from ccx_tenancy.hosts.openedx.rows import uncut
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.ports import ConnectorRow, CourseModule, CustomCourse, Instructor, MasterCourse
 
@@ -28,8 +29,13 @@ _SEATS = "max_student_enrollments_allowed"
 
 
 class OpenEdxCourses:
-    """Over the platform's modulestore and the tables of its app ``ccx`` (ccx_tenancy.ports.CustomCourses)."""
+    """Over the platform's modulestore and the tables of its app ``ccx`` (ccx_tenancy.ports.CustomCourses).
 
+    Whoever calls has asked whether it may be done, and a seller's request deals with what is the buyer's: rows are read
+    whosever they are. Cut, the host would not find what is there, and make it a second time.
+    """
+
+    @uncut()
     def course(self, key: str) -> MasterCourse | None:
         """Return a course from the modulestore, with its published texts and the anonymous ids of its instructors."""
         from openedx.core.djangoapps.models.course_details import CourseDetails
@@ -55,6 +61,7 @@ class OpenEdxCourses:
             instructors=tuple(_instructors(course_key)),
         )
 
+    @uncut()
     def create(
         self,
         master_key: str,
@@ -103,6 +110,7 @@ class OpenEdxCourses:
         if staffed_by_master:
             add_master_course_staff_to_ccx(master, locator, display_name, send_email=False)
 
+        @uncut()
         def tell() -> None:
             _published(ccx, locator)
             parameters = get_email_params(master, auto_enroll=True, course_key=locator, display_name=display_name)
@@ -118,6 +126,7 @@ class OpenEdxCourses:
         transaction.on_commit(tell, robust=True)
         return str(locator)
 
+    @uncut()
     def read(self, key: str) -> CustomCourse | None:
         """Return a CCX; its seats are taken by the learners whom the host counts, without the course teams."""
         from lms.djangoapps.ccx.overrides import get_override_for_ccx
@@ -140,6 +149,7 @@ class OpenEdxCourses:
             due=_moment(get_override_for_ccx(ccx, master, "due")),
         )
 
+    @uncut()
     def set_seats(self, key: str, seats: int) -> None:
         """Change the seats. The host's own enrolment takes no lock: somebody may enrol at this very moment."""
         from lms.djangoapps.ccx.overrides import override_field_for_ccx
@@ -151,6 +161,7 @@ class OpenEdxCourses:
         override_field_for_ccx(ccx, ccx.course, _SEATS, seats)
         transaction.on_commit(lambda: _published(ccx, locator), robust=True)
 
+    @uncut()
     def close(self, key: str) -> None:
         """End a CCX: it is due now, and enrolment has ended. Nothing is deleted."""
         from lms.djangoapps.ccx.overrides import override_field_for_ccx
@@ -162,6 +173,7 @@ class OpenEdxCourses:
         override_field_for_ccx(ccx, ccx.course, _SEATS, _taken(locator))
         transaction.on_commit(lambda: _published(ccx, locator), robust=True)
 
+    @uncut()
     def is_enrolled(self, user: Any, key: str) -> bool:
         """Whether the user's enrolment in the CCX is active. One query."""
         course_key = _key(key)
@@ -266,6 +278,7 @@ def _forget_overrides(ccx: Any) -> None:
     get_cache("ccx-overrides").pop(ccx, None)
 
 
+@uncut()
 def _published(ccx: Any, locator: Any) -> None:
     """Tell the host that a CCX changed, as its own API does: what it keeps of the course is made anew."""
     from xmodule.modulestore.django import SignalHandler

@@ -21,7 +21,7 @@ from django.db.models.query import QuerySet
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
-from ccx_tenancy.hosts.openedx import rows, studio
+from ccx_tenancy.hosts.openedx import bought, rows, studio
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.sites import site_of
 from ccx_tenancy.hosts.openedx.targets import Patch, Target
@@ -45,6 +45,10 @@ ALLOWED = "student.CourseEnrollmentAllowed"
 ORGANIZATIONS = "organizations.v0.views"
 #: Where the host makes the addresses at which external graders answer.
 GRADERS = "xmodule.capa.xqueue_interface"
+#: Where the host chooses what a site shows: its catalogue, a user's enrollments on the dashboards and in the app.
+CATALOGUE = "lms.djangoapps.branding"
+DASHBOARD = "common.djangoapps.student.views.dashboard"
+MOBILE = "lms.djangoapps.mobile_api.users.views"
 
 
 def install(wanted: Mapping[str, Patch] | None = None) -> None:
@@ -226,6 +230,46 @@ def _make_cut(original: Any) -> Any:
     return cut_to_the_tenant
 
 
+# Custom courses that were bought, on their buyer's site
+
+
+def _bought_courses() -> list[Target]:
+    catalogue, mobile = import_module(CATALOGUE), import_module(MOBILE)
+    listed = ("org", "filter_", "active_only", "course_keys")
+    enrolled = ("user", "org_whitelist", "org_blacklist", "course_limit")
+    return [
+        Target(import_module(HELPERS), "get_current_site_orgs", (), _make_site_orgs),
+        Target(catalogue, "get_visible_courses", listed, _make_through_rows),
+        Target(mobile.UserCourseEnrollmentsList, "is_org", ("self", "check_org", "course_org"), _make_through_rows),
+        Target(import_module(DASHBOARD), "get_course_enrollments", enrolled, _make_enrollments),
+    ]
+
+
+def _make_site_orgs(original: Any) -> Any:
+    def get_current_site_orgs() -> Any:
+        found = original()
+        return bought.organizations_shown(found) if bought.is_going_through_rows() else found
+
+    return get_current_site_orgs
+
+
+def _make_through_rows(original: Any) -> Any:
+    def choose(*args: Any, **kwargs: Any) -> Any:
+        with bought.going_through_rows():
+            return original(*args, **kwargs)
+
+    return choose
+
+
+def _make_enrollments(original: Any) -> Any:
+    def get_course_enrollments(user: Any, org_whitelist: Any, org_blacklist: Any, course_limit: Any = None) -> Any:
+        shown = bought.organizations_shown(org_whitelist)
+        # The host leaves out what other sites claim only where this one claims nothing.
+        return original(user, shown, org_blacklist if shown is org_whitelist else None, course_limit)
+
+    return get_course_enrollments
+
+
 # The list of organizations
 
 
@@ -307,6 +351,13 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             "Lists that name nothing, look-ups of people and ids that hold no organization are read by the host in"
             " hundreds of places; all of them pass the managers of its models.",
             "Without it the LMS lists and finds courses, enrollments, certificates and people of other tenants.",
+            surface=LMS,
+        ),
+        "bought_courses": Patch(
+            _bought_courses,
+            "A site shows what the organizations of its course_org_filter have, and the key of a custom course says the"
+            " seller's.",
+            "Without it the catalogue, the dashboards and the app leave out the custom courses that a tenant bought.",
             surface=LMS,
         ),
         "listed_organizations": Patch(

@@ -6,21 +6,30 @@ reads in a request: every list, look-up and plug-in passes them. Links between r
 neither do tasks and commands, which nobody asked for over the network.
 
 *Of courses*: every model with a key of a course, its own or in a link. On a tenant's site the tenant's rows are seen;
-on the platform's own hosts all but those of tenants to which the user does not belong. A CCX counts as its buyer's.
+on the platform's own hosts all but those of tenants to which the user does not belong. A role on a whole organization
+is a row of that organization.
+
+*Of CCXs that were bought*: a CCX counts as its buyer's, and no longer as the seller's. Of the master course the buyer
+sees what the CCX is made of, and that the coach is one; no roster, no team, no list in which the course stands. Where a
+request names such a CCX, a role on the seller's whole organization is not seen: the host reads the organization off the
+key, and would take the seller's staff for the CCX's.
 
 *Of people*: accounts, and rows that are one for an account. On a tenant's site its members and who is or was enrolled
 or in a team there; on the platform's own hosts, for signed-in people, those with whom they share a tenant.
 
-Platform operators see all, and so does whoever finds out whose a session or a token is. With no tenant nothing is cut.
-A cut is a condition of a query that was asked anyway: no query is added.
+Platform operators see all, and so does whoever finds out whose a session or a token is, and our own rooms
+(:func:`uncut`). With no tenant nothing is cut. A cut is a condition of a query that was asked anyway: no query is
+added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import crum
 from django.apps import apps
@@ -50,12 +59,13 @@ from opaque_keys.edx.django.models import CourseKeyField, LearningContextKeyFiel
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import TenantContext, current_tenant
+from ccx_tenancy.hosts.openedx.roles import COACH
 from ccx_tenancy.membership.api import OrganizationMembership, memberships_of
-from ccx_tenancy.middleware import drf
+from ccx_tenancy.middleware import course_partition, drf
 from ccx_tenancy.partition import owners, policy
 from ccx_tenancy.partition.courses import organization_in
-from ccx_tenancy.tenants import index
-from ccx_tenancy.tenants.api import TenantOrganization
+from ccx_tenancy.tenants import index, revisions
+from ccx_tenancy.tenants.api import TenantOrganization, fold
 
 #: Apps whose rows are never cut: our own, and those that keep what they read of all courses in a cache for everybody,
 #: which must not hold one tenant's part.
@@ -63,25 +73,46 @@ UNCUT_APPS = frozenset({"embargo", "verify_student", "credit"})
 #: The host's base class of settings kept in tables, which it caches for everybody.
 UNCUT_BASES = frozenset({"ConfigurationModel"})
 
-#: Apps whose rows of a master course are needed to run a CCX that was made of it.
-APPS_OF_MASTERS = frozenset({"ccx", "split_modulestore_django"})
+#: The app whose rows of a master course say what a CCX is made of.
+APP_OF_MASTERS = "split_modulestore_django"
+#: The host's table of CCXs, whose rows have the key of the master course: which CCX it is, says the primary key.
+CCXS = "ccx.CustomCourseForEdX"
+#: The host's table of roles.
+ROLES = "student.CourseAccessRole"
+#: The name of the field that says the organization of a row which may have no course.
+_ORGANIZATION = "org"
 
 #: How a key of a course or library begins, up to the organization.
 _BEGINNINGS = ("course-v1:{}+", "ccx-v1:{}+", "library-v1:{}+", "lib:{}:", "{}/")
 _NAMESPACES = ("course-v1:", "ccx-v1:")
 _TEXT_KEY = "course_id"
 _MOST_TENANTS = 512
+_DEALINGS = "openedx.dealings"
+
+_uncut: ContextVar[bool] = ContextVar("ccx_tenancy_uncut", default=False)
+
+
+@contextlib.contextmanager
+def uncut() -> Iterator[None]:
+    """Have the code inside read all rows, the host's functions that it calls too: for our own rooms, which have asked
+    already whether it may be done. A request of the seller, for example, makes the buyer's CCX."""
+    token = _uncut.set(True)
+    try:
+        yield
+    finally:
+        _uncut.reset(token)
 
 
 class Viewer:
-    """For whom rows are read: the tenant of the site (None: a host of the platform's own), and the user's id.
+    """For whom rows are read: the request, the tenant of the site (None: a host of the platform's own), the user's id.
 
     ``is_known`` is False while nobody has found out yet who the user is: to do so, an account is looked for.
     """
 
-    __slots__ = ("is_known", "tenant", "user_id")
+    __slots__ = ("is_known", "request", "tenant", "user_id")
 
-    def __init__(self, tenant: TenantContext | None, user: Any) -> None:
+    def __init__(self, request: HttpRequest, tenant: TenantContext | None, user: Any) -> None:
+        self.request = request
         self.tenant = tenant
         self.is_known = user is not None
         self.user_id: int | None = getattr(user, "pk", None)
@@ -90,7 +121,7 @@ class Viewer:
 def viewer() -> Viewer | None:
     """Return for whom a row is read now, or None where nothing is cut. No query."""
     request: HttpRequest | None = crum.get_current_request()
-    if request is None or drf.is_finding_out():
+    if request is None or drf.is_finding_out() or _uncut.get():
         return None
     surface = getattr(request, "tenancy_surface", policy.STUDIO)
     if surface == policy.STUDIO or not policy.has_tenants():
@@ -101,7 +132,7 @@ def viewer() -> Viewer | None:
     user = _settled(getattr(request, "user", None))
     if policy.is_operator(user) or (tenant is None and policy.is_service(user)):
         return None
-    return Viewer(tenant, user)
+    return Viewer(request, tenant, user)
 
 
 def _settled(user: Any) -> Any:
@@ -171,44 +202,127 @@ def _cut_of_courses(model: type[Model]) -> Cut | None:
     if key is None:
         return None
     column, is_text = key
-    has_masters = model._meta.app_label in APPS_OF_MASTERS
+    label = model._meta.label
+    has_masters = model._meta.app_label == APP_OF_MASTERS
+    organization = _organization_column(model, column)
 
     def make(who: Viewer) -> Any:
         if who.tenant is not None:
-            seen = Q(_of(column, is_text, who.tenant.organizations))
+            names = who.tenant.organizations
+            seen = Q(_of(column, is_text, names, or_empty=organization is None))
+            if organization is not None:
+                seen |= _is_empty(column) & _one_of(organization, ("", *names))
         else:
             seen = ~Q(In(_organization(column), _hidden_tenants(who).values("folded").query))
-        if not owners.has_any():
+        dealings = _dealings(who)
+        if dealings is None:
             return seen
-        own, others = _bought(who)
-        if has_masters:
-            own += [_master_of(one) for one in own]
-        if own:
-            seen |= Q(_is(column, own))
-        return seen & Q(_IsNot(F(column), (), (), False, tuple(others))) if others else seen
+        if organization is not None and (sellers := _sellers_named(who.request)):
+            seen &= ~(_is_empty(column) & _one_of(organization, sellers))
+        if label == CCXS:
+            return (seen | Q(pk__in=dealings.own_numbers)) & ~Q(pk__in=dealings.sold_numbers)
+        if dealings.own:
+            seen |= Q(_Equals(F(column), dealings.masters if has_masters else dealings.own))
+        if dealings.own and label == ROLES:
+            seen |= Q(_Equals(F(column), dealings.masters), role=COACH, user_id__in=_coaches(dealings.own_numbers))
+        if dealings.sold:
+            seen &= Q(_Equals(F(column), dealings.sold, is_negated=True))
+        return seen
 
     return make
 
 
-def _bought(who: Viewer) -> tuple[list[str], list[str]]:
-    """Return the keys of the CCXs that are run by somebody else than their keys say: the viewer's, and all others."""
+class _Dealings(NamedTuple):
+    """What a viewer has to do with CCXs that are run by somebody else than their keys say: those that are the viewer's
+    though their keys say otherwise, and those of the viewer's courses that are somebody else's."""
+
+    own: tuple[str, ...]
+    own_numbers: tuple[int, ...]
+    masters: tuple[str, ...]
+    sold: tuple[str, ...]
+    sold_numbers: tuple[int, ...]
+
+
+def _dealings(who: Viewer) -> _Dealings | None:
+    """Return the viewer's, None where there are none. No query while the process is warm."""
+    found = owners.bought()
+    if not found:
+        return None
+    view = revisions.view()
+    number = view.number(revisions.TENANTS)
+    kept: tuple[tuple[owners.Bought, ...], int, revisions.LRU[_Dealings]] | None = view.caches.get(_DEALINGS)
+    if kept is None or kept[0] is not found or kept[1] != number:
+        kept = view.caches[_DEALINGS] = (found, number, revisions.LRU(lambda: _MOST_TENANTS))
+    mine = frozenset((who.tenant.id,)) if who.tenant is not None else frozenset(_tenants_of(who))
+    viewer_key = who.tenant is None, mine
+    dealings = kept[2].get(viewer_key, number)
+    if dealings is None:
+        dealings = _dealings_of(found, mine, sees_platform=who.tenant is None)
+        kept[2].put(viewer_key, number, dealings)
+    return dealings if dealings.own or dealings.sold else None
+
+
+def _dealings_of(found: Collection[owners.Bought], mine: frozenset[int], *, sees_platform: bool) -> _Dealings:
     known = index.index().organizations
-    mine = {who.tenant.id} if who.tenant is not None else set(_tenants_of(who))
-    own: list[str] = []
-    others: list[str] = []
-    for key, organization in owners.all_keys():
+
+    def is_mine(organization: str) -> bool:
         tenant = known.get(organization)
-        is_own = tenant.id in mine if tenant is not None else who.tenant is None
-        (own if is_own else others).append(key)
-    return own, others
+        return tenant.id in mine if tenant is not None else sees_platform
+
+    sides = [(one, is_mine(one.runner), is_mine(one.seller)) for one in found]
+    own = [one for one, runs, sells in sides if runs and not sells]
+    sold = [one for one, runs, sells in sides if sells and not runs]
+    return _Dealings(
+        own=tuple(one.key for one in own),
+        own_numbers=tuple(one.number for one in own),
+        masters=tuple(sorted({_master_of(one.key) for one in own})),
+        sold=tuple(one.key for one in sold),
+        sold_numbers=tuple(one.number for one in sold),
+    )
+
+
+def sellers_to(who: Viewer) -> frozenset[str]:
+    """Return the organizations, spelled as in their keys, in whose courses the CCXs lie that are the viewer's."""
+    dealings = _dealings(who)
+    own = () if dealings is None else dealings.masters
+    return frozenset(key.removeprefix("course-v1:").partition("+")[0] for key in own)
 
 
 def _master_of(key: str) -> str:
     return "course-v1:" + key.removeprefix("ccx-v1:").rpartition("+ccx@")[0]
 
 
-def _is(column: str, keys: list[str]) -> BeginsWith:
-    return BeginsWith(F(column), (), (), False, tuple(keys))
+def _coaches(numbers: Collection[int]) -> Any:
+    """Return the ids of the coaches of those CCXs, as a query."""
+    rows: QuerySet[Any] = apps.get_model(CCXS)._base_manager.filter(pk__in=numbers)
+    return rows.values("coach_id")
+
+
+def _sellers_named(request: HttpRequest) -> tuple[str, ...]:
+    """Return the organizations in whose courses those CCXs lie that a request names and that somebody else runs."""
+    named = course_partition.named_in(request)
+    return tuple(sorted({master.partition("+")[0] for master in owners.masters_of(named)})) if named else ()
+
+
+def _organization_column(model: type[Model], column: str) -> str | None:
+    """Return the column that says the organization of a row without a course; None where each row has a course."""
+    key: Any = model._meta.get_field(column)
+    if not (key.null or key.blank):
+        return None
+    try:
+        found = model._meta.get_field(_ORGANIZATION)
+    except FieldDoesNotExist:
+        return None
+    return _ORGANIZATION if isinstance(found, (CharField, TextField)) else None
+
+
+def _is_empty(column: str) -> Q:
+    return Q(_of(column, False, frozenset()))
+
+
+def _one_of(column: str, names: Collection[str]) -> Q:
+    # The host compares organizations as they are spelled, its database without regard to case.
+    return Q(In(_Comparable(Lower(F(column))), sorted({fold(name) for name in names})))
 
 
 def course_column(model: type[Model]) -> tuple[str, bool] | None:
@@ -234,22 +348,13 @@ def _of(column: str, is_text: bool, organizations: frozenset[str], or_empty: boo
 
 class BeginsWith(Func):
     """Whether a text begins with one of ``beginnings``, so that the database can use its index. With ``or_empty`` also
-    an empty one, with ``kinds`` also whatever begins with none of those: it is no key; with
-    ``wholes`` also these texts."""
+    an empty one, with ``kinds`` also whatever begins with none of those: it is no key."""
 
     output_field = BooleanField()
     conditional = True
 
-    def __init__(
-        self,
-        text: Combinable,
-        beginnings: tuple[str, ...],
-        kinds: tuple[str, ...],
-        or_empty: bool,
-        wholes: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, text: Combinable, beginnings: tuple[str, ...], kinds: tuple[str, ...], or_empty: bool) -> None:
         super().__init__(text)
-        self.wholes = wholes
         self.beginnings = beginnings
         self.kinds = kinds
         self.or_empty = or_empty
@@ -263,9 +368,6 @@ class BeginsWith(Func):
         values: list[Any] = []
         for beginning in self.beginnings:
             values += [*params, _pattern(beginning)]
-        for whole in self.wholes:
-            conditions.append(f"{sql} = %s")
-            values += [*params, whole]
         if self.or_empty:
             conditions += [f"{sql} = ''", f"{sql} IS NULL"]
             values += [*params, *params]
@@ -276,14 +378,24 @@ class BeginsWith(Func):
         return f"({' OR '.join(conditions)})", values
 
 
-class _IsNot(BeginsWith):
-    """The opposite. What is NULL equals nothing, and differs from nothing either, if one does not ask."""
+class _Equals(Func):
+    """Whether a text is one of ``texts``; negated, whether it is none of them or NULL."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, text: Combinable, texts: tuple[str, ...], *, is_negated: bool = False) -> None:
+        super().__init__(text)
+        self.texts = texts
+        self.is_negated = is_negated
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
         """Return the condition."""
-        text, params = compiler.compile(self.source_expressions[0])
-        sql, values = super().as_sql(compiler, connection, *args, **extra)
-        return f"({text} IS NULL OR NOT {sql})", [*params, *values]
+        sql, params = compiler.compile(self.source_expressions[0])
+        places = ", ".join(["%s"] * len(self.texts))
+        if self.is_negated:
+            return f"({sql} IS NULL OR {sql} NOT IN ({places}))", [*params, *params, *self.texts]
+        return f"{sql} IN ({places})", [*params, *self.texts]
 
 
 def _pattern(beginning: str) -> str:
@@ -361,7 +473,7 @@ def _people_of(who: Viewer) -> QuerySet[Any] | None:
         own = links.filter(tenant_id=who.tenant.id)
         seen = Q(Exists(members.filter(organization__in=own.values("organization_id"))))
         for label in _OF_PEOPLE_IN_COURSES:
-            seen |= Q(Exists(_rows_of_people(label, who.tenant)))
+            seen |= Q(Exists(_rows_of_people(label, who.tenant, _dealings(who))))
     elif who.user_id is None:
         # Who signs in, registers or resets a password on the platform's own host may be anybody.
         return None
@@ -379,17 +491,22 @@ def _people_of(who: Viewer) -> QuerySet[Any] | None:
 
 
 #: Rows that make somebody known to a tenant besides a membership: enrolled once, or in a team.
-_OF_PEOPLE_IN_COURSES = ("student.CourseEnrollment", "student.CourseAccessRole")
+_OF_PEOPLE_IN_COURSES = ("student.CourseEnrollment", ROLES)
 
 
-def _rows_of_people(label: str, tenant: TenantContext) -> QuerySet[Any]:
+def _rows_of_people(label: str, tenant: TenantContext, dealings: _Dealings | None) -> QuerySet[Any]:
     model = apps.get_model(label)
     column = course_column(model)
     assert column is not None, f"{label} has no key of a course; apps.SHAPES says that it has"
     # A role on a whole organization has an empty key, which is nobody's.
-    named = _of(column[0], False, tenant.organizations, or_empty=False)
+    named = Q(_of(column[0], False, tenant.organizations, or_empty=False))
+    if dealings is not None and dealings.own:
+        named |= Q(_Equals(F(column[0]), dealings.own))
+    if dealings is not None and dealings.sold:
+        named &= Q(_Equals(F(column[0]), dealings.sold, is_negated=True))
     rows: QuerySet[Any] = model._base_manager.filter(named, user_id=OuterRef("pk"))
-    return rows
+    # Who may run a CCX of a course is in nobody's roster by that.
+    return rows.exclude(role=COACH) if label == ROLES else rows
 
 
 def service_users() -> frozenset[str]:

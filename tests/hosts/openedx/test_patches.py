@@ -31,6 +31,11 @@ def construct_callback(self, dispatch="score_update"):
     return f"https://lms.example.com/courses/{self._block.scope_ids.usage_id.context_key}/xqueue/1/2/{dispatch}"
 
 
+def get_course_enrollments(user, org_whitelist, org_blacklist, course_limit=None):
+    """What the host's dashboards ask for: here, by which organizations they would choose."""
+    return org_whitelist, org_blacklist, course_limit
+
+
 @pytest.fixture(autouse=True)
 def host(settings, monkeypatch):
     """The host's helpers as a module, and all patches installed."""
@@ -39,9 +44,24 @@ def host(settings, monkeypatch):
     module.get_current_site_configuration = lambda: "what the host finds"
     authentication = ModuleType(patches.AUTHENTICATION)
     authentication.BearerAuthentication = type("BearerAuthentication", (), {"authenticate": authenticate})
+    module.get_current_site_orgs = lambda: module.shown
+    module.shown = None
+    catalogue = ModuleType(patches.CATALOGUE)
+    dashboard = ModuleType(patches.DASHBOARD)
+    mobile = ModuleType(patches.MOBILE)
+
+    def get_visible_courses(org=None, filter_=None, active_only=False, course_keys=None):
+        return module.get_current_site_orgs()
+
+    def is_org(self, check_org, course_org):
+        return course_org in module.get_current_site_orgs()
+
+    catalogue.get_visible_courses = get_visible_courses
+    dashboard.get_course_enrollments = get_course_enrollments
+    mobile.UserCourseEnrollmentsList = type("UserCourseEnrollmentsList", (), {"is_org": is_org})
     graders = ModuleType(patches.GRADERS)
     graders.XQueueService = type("XQueueService", (), {"construct_callback": construct_callback})
-    for made in (module, authentication, graders):
+    for made in (module, authentication, graders, catalogue, dashboard, mobile):
         parts = made.__name__.split(".")
         for length in range(1, len(parts)):
             package = ModuleType(".".join(parts[:length]))
@@ -201,3 +221,25 @@ def test_an_account_is_enrolled_in_no_waiting_course_of_a_tenant_of_which_it_is_
         "course-v1:Acme+A+1",
         "course-v1:Free+F+1",
     }
+
+
+# Custom courses that were bought
+
+
+def test_where_the_host_goes_through_rows_a_site_shows_whom_its_tenant_bought_of(host, acme, monkeypatch):
+    listed, mobile, dashboard = (sys.modules[name] for name in (patches.CATALOGUE, patches.MOBILE, patches.DASHBOARD))
+    host.shown = ["Acme"]
+    monkeypatch.setattr(patches.bought, "organizations_shown", lambda found: [*(found or ["AcmeLabs"]), "Seller"])
+    assert host.get_current_site_orgs() == ["Acme"]
+    assert listed.get_visible_courses() == ["Acme", "Seller"]
+    assert mobile.UserCourseEnrollmentsList().is_org(None, "Seller")
+    assert dashboard.get_course_enrollments(None, ["Acme"], None, 3) == (["Acme", "Seller"], None, 3)
+    assert dashboard.get_course_enrollments(None, None, {"Seller"}) == (["AcmeLabs", "Seller"], None, None)
+    # Outside, as in a search, the site's organizations are what they were.
+    assert host.get_current_site_orgs() == ["Acme"]
+
+
+def test_where_nothing_was_bought_the_dashboards_choose_as_before(host, acme):
+    dashboard = sys.modules[patches.DASHBOARD]
+    assert dashboard.get_course_enrollments(None, ["Acme"], {"Other"}) == (["Acme"], {"Other"}, None)
+    assert dashboard.get_course_enrollments(None, None, {"Other"}, course_limit=2) == (None, {"Other"}, 2)

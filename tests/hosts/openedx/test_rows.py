@@ -3,16 +3,21 @@
 import crum
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Count
+from django.db import connection
+from django.db.models import Count, TextField
+from django.db.models.functions import Cast
+from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils.functional import SimpleLazyObject
 from opaque_keys.edx.keys import CourseKey
 from organizations.models import Organization
 
 from ccx_tenancy import api
-from ccx_tenancy.hosts.openedx import patches, rows
-from ccx_tenancy.middleware import drf
+from ccx_tenancy.hosts.openedx import bought, patches, rows
+from ccx_tenancy.middleware import CoursePartitionMiddleware, drf
 from ccx_tenancy.partition import owners
+from tests.counting import counted
+from tests.hosts.openedx.standin.ccx.models import CustomCourseForEdX
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 from tests.hosts.openedx.standin.student.models import CourseAccessRole, CourseEnrollment, UserProfile
 from tests.people import empty_memory
@@ -72,6 +77,7 @@ class Visit:
         self._context = api.tenant_context(self.request.tenant) if self.request.tenant else None
         if self._context:
             self._context.__enter__()
+        return self
 
     def __exit__(self, *error):
         if self._context:
@@ -116,11 +122,15 @@ def test_links_between_rows_are_followed_wherever_they_lead(people):
         assert not people["stranger"].courseenrollment_set.exists()
 
 
-def test_a_role_on_a_whole_organization_has_no_course_and_stays(people):
-    row = CourseAccessRole(user=people["acme_learner"], org="Globex", role="staff")
-    CourseAccessRole.objects.bulk_create([row])
+def test_a_role_on_a_whole_organization_is_a_row_of_that_organization(people):
+    roles = [
+        CourseAccessRole(user=people["acme_learner"], org=org, role="staff") for org in ("Globex", "ACME", "", "Free")
+    ]
+    CourseAccessRole.objects.bulk_create(roles)
     with Visit("acme.localhost"):
-        assert CourseAccessRole.objects.get().org == "Globex"
+        assert {one.org for one in CourseAccessRole.objects.all()} == {"ACME", ""}
+    with Visit("lms.localhost", people["acme_learner"]):
+        assert CourseAccessRole.objects.count() == 4
 
 
 def test_on_a_tenants_site_people_are_its_members_and_who_is_in_its_courses(people, settings):
@@ -156,36 +166,175 @@ def test_on_the_platforms_own_host_tenants_are_hidden_from_who_is_no_member(peop
         assert courses() == everything
 
 
-class Bought:
-    """Something of Acme's that Globex runs. Keys of CCXs are parsed in the host only, by a package of its own."""
+# CCXs that were bought
 
-    KEY = "course-v1:Acme+Bought+2026"
+
+AX1, GX1 = COURSES[0], COURSES[4]
+#: Two CCXs of Acme's course: Globex runs the first, and Dash the second.
+OURS, THEIRS, SOLD_ON = "ccx-v1:Acme+AX1+2026+ccx@3", "ccx-v1:Acme+AX1+2026+ccx@4", "ccx-v1:Globex+GX1+2026+ccx@5"
+
+
+class Bought:
+    """Whose they are."""
+
+    def __init__(self):
+        self.pairs = {3: (OURS, "globex"), 4: (THEIRS, "acme_"), 5: (SOLD_ON, "acme_")}
 
     def by_number(self):
-        return {3: (self.KEY, "globex")}
+        return self.pairs
 
     def is_enrolled(self, user, key):
         return False
 
 
-def test_a_ccx_is_its_buyers_and_no_longer_the_sellers(people, monkeypatch):
-    bought = CourseKey.from_string(Bought.KEY)
-    CourseOverview.objects.create(id=bought, org=bought.org)
+def rename(model, column, key):
+    """Give the newest row of a table the key of a CCX. The package that parses those is in the host alone."""
+    with connection.cursor() as cursor:
+        newest = model.objects.filter(**{column: CourseKey.from_string("course-v1:Tmp+T1+2026")}).get()
+        quoted = connection.ops.quote_name(model._meta.get_field(column).column)
+        table = connection.ops.quote_name(model._meta.db_table)
+        if column == "id":
+            cursor.execute(f"UPDATE {table} SET id = %s WHERE id = %s", [key, str(newest.pk)])
+        else:
+            cursor.execute(f"UPDATE {table} SET {quoted} = %s WHERE id = %s", [key, newest.pk])
+
+
+def texts(model, column):
+    """Return the keys of a table as they stand there."""
+    return set(model.objects.annotate(text=Cast(column, TextField())).values_list("text", flat=True))
+
+
+@pytest.fixture
+def ccxs(people, monkeypatch):
+    """The CCXs with an overview and an enrolled learner each, and their coaches with what the host gives them."""
+    made = {}
+    placeholder = CourseKey.from_string("course-v1:Tmp+T1+2026")
+    for number, key, organization in ((3, OURS, "Globex"), (4, THEIRS, "Acme_"), (5, SOLD_ON, "Acme_")):
+        coach, learner = (User.objects.create_user(f"{kind}{number}") for kind in ("coach", "learner"))
+        api.add_member(coach, organization, "author")
+        made[f"coach{number}"], made[f"learner{number}"] = coach, learner
+        CourseOverview.objects.create(id=placeholder, org=key.partition(":")[2].partition("+")[0])
+        rename(CourseOverview, "id", key)
+        CourseEnrollment.objects.create(user=learner, course_id=placeholder)
+        rename(CourseEnrollment, "course", key)
+        master = CourseKey.from_string(rows._master_of(key))
+        CustomCourseForEdX.objects.create(pk=number, course_id=master, display_name=key, coach=coach)
+        role = CourseAccessRole(user=coach, org=master.org, course_id=master, role="ccx_coach")
+        CourseAccessRole.objects.bulk_create([role])
+    CustomCourseForEdX.objects.create(
+        pk=1, course_id=CourseKey.from_string(AX1), display_name="Acme's own", coach=people["acme_learner"]
+    )
+    for name, role in (("acme_learner", "staff"), ("once", "instructor"), ("coach3", "staff")):
+        row = CourseAccessRole(user=people.get(name) or made[name], org="Acme", course_id=AX1_KEY, role=role)
+        CourseAccessRole.objects.bulk_create([row])
     monkeypatch.setattr(owners, "_registered", [Bought()])
-    with Visit("acme.localhost"):
-        assert courses() == ACME
-    with Visit("globex.localhost"):
-        assert courses() == GLOBEX | {Bought.KEY}
-    with Visit("lms.localhost", people["acme_learner"]):
-        assert courses() == FREE | ACME
-    with Visit("lms.localhost", people["globex_learner"]):
-        assert courses() == FREE | GLOBEX | {Bought.KEY}
-    with Visit("lms.localhost", people["stranger"]):
-        assert courses() == FREE
+    return {**people, **made}
 
 
-def test_who_runs_a_ccx_reaches_what_its_master_is_made_of():
-    assert rows._master_of("ccx-v1:Acme+AX1+2026+ccx@3") == "course-v1:Acme+AX1+2026"
+AX1_KEY = CourseKey.from_string(AX1)
+
+
+def test_a_ccx_is_its_buyers_and_no_longer_the_sellers(ccxs):
+    seen = {}
+    for host, name in (
+        ("acme.localhost", None),
+        ("globex.localhost", None),
+        ("dash.localhost", None),
+        ("lms.localhost", "acme_learner"),
+        ("lms.localhost", "globex_learner"),
+        ("lms.localhost", "stranger"),
+    ):
+        with Visit(host, ccxs.get(name)):
+            seen[host, name] = texts(CourseOverview, "pk")
+            enrolled = texts(CourseEnrollment, "course_id")
+            assert enrolled == seen[host, name]
+            shown = set(CustomCourseForEdX.objects.values_list("display_name", flat=True))
+            assert shown == {one for one in seen[host, name] if "ccx@" in one} | (
+                {"Acme's own"} if seen[host, name] >= ACME else set()
+            )
+    assert list(seen.values()) == [
+        ACME,
+        GLOBEX | {OURS},
+        {COURSES[3], THEIRS, SOLD_ON},
+        FREE | ACME,
+        FREE | GLOBEX | {OURS},
+        FREE,
+    ]
+
+
+def test_of_the_master_course_the_buyer_sees_who_coaches_the_ccx_and_nobody_else(ccxs):
+    def roles():
+        return {(one.user.username, one.role) for one in CourseAccessRole.objects.filter(course_id=AX1_KEY)}
+
+    with Visit("globex.localhost", ccxs["coach3"]):
+        assert roles() == {("coach3", "ccx_coach")}
+        assert not CourseOverview.objects.filter(pk=AX1_KEY).exists()
+        assert not CourseEnrollment.objects.filter(course_id=AX1_KEY).exists()
+    with Visit("lms.localhost", ccxs["coach3"]):
+        assert roles() == {("coach3", "ccx_coach")}
+    with Visit("dash.localhost", ccxs["coach4"]):
+        assert roles() == {("coach4", "ccx_coach")}
+    with Visit("acme.localhost", ccxs["acme_learner"]):
+        assert roles() >= {("acme_learner", "staff"), ("once", "instructor")}
+
+
+def test_who_learns_in_a_ccx_is_known_to_its_buyer_and_not_to_the_seller(ccxs):
+    with Visit("globex.localhost", ccxs["coach3"]):
+        assert {"coach3", "learner3"} <= names()
+        assert not {"learner4", "coach4", "once", "acme_learner"} & names()
+    with Visit("acme.localhost", ccxs["acme_learner"]):
+        # The last has a role in the team of the master course, too.
+        assert {one for one in names() if one[:-1] in ("learner", "coach")} == {"coach3"}
+
+
+def test_in_a_request_that_names_a_ccx_the_sellers_organization_roles_count_for_nothing(ccxs):
+    both = ccxs["globex_learner"]
+    api.add_member(both, "Acme", "author")
+    for org in ("Acme", "Globex"):
+        CourseAccessRole.objects.bulk_create([CourseAccessRole(user=both, org=org, role="staff")])
+
+    for path, expected in ((f"/courses/{OURS}/x", {"Globex"}), (f"/courses/{AX1}/x", {"Acme", "Globex"})):
+        with Visit("lms.localhost", both) as visit:
+            visit.request.path_info = path
+            CoursePartitionMiddleware(lambda request: HttpResponse(status=404))(visit.request)
+            found = set(CourseAccessRole.objects.filter(user=both).values_list("org", flat=True))
+        assert found == expected, path
+
+
+def test_our_own_rooms_read_all_rows(ccxs):
+    with Visit("acme.localhost", ccxs["acme_learner"]), rows.uncut():
+        assert OURS in texts(CourseOverview, "pk")
+        assert "learner3" in names()
+
+
+def test_what_was_bought_is_worked_out_once_and_names_no_more_than_the_viewers(ccxs):
+    with Visit("acme.localhost", ccxs["acme_learner"]):
+        assert len(counted(lambda: texts(CourseOverview, "pk"))) == 1
+        assert len(counted(names)) == 1
+    with Visit("globex.localhost", ccxs["coach3"]):
+        assert len(counted(lambda: list(CourseAccessRole.objects.filter(course_id=AX1_KEY)))) == 1
+        text = str(CourseOverview.objects.all().query)
+        first = rows._dealings(rows.viewer())
+        assert OURS in text and SOLD_ON in text and THEIRS not in text
+        assert first == rows._Dealings((OURS,), (3,), (AX1,), (SOLD_ON,), (5,))
+        assert rows._dealings(rows.viewer()) is first
+        owners._registered[0].pairs = {4: (THEIRS, "acme_")}
+        assert rows._dealings(rows.viewer()) is None
+
+
+def test_a_site_shows_the_sellers_organization_only_where_rows_are_cut(ccxs, settings):
+    with Visit("globex.localhost", ccxs["coach3"]):
+        assert bought.organizations_shown(["Globex"]) == ["Acme", "Globex"]
+        assert bought.organizations_shown(None) == ["Acme", "Globex"]
+        settings.CCX_TENANCY = {**settings.CCX_TENANCY, "HOST_PATCHES_OFF": ["tenant_rows"]}
+        assert bought.organizations_shown(["Globex"]) == ["Globex"]
+        settings.CCX_TENANCY = {**settings.CCX_TENANCY, "HOST_PATCHES_OFF": []}
+    with Visit("acme.localhost", ccxs["acme_learner"]):
+        assert bought.organizations_shown(["Acme"]) == ["Acme"]
+        assert bought.organizations_shown(None) == ["Acme"]
+    for host, name in (("lms.localhost", "coach3"), ("globex.localhost", "root")):
+        with Visit(host, ccxs[name]):
+            assert bought.organizations_shown(None) is None
 
 
 def test_a_service_of_the_platform_is_held_to_no_tenant_on_the_platforms_own_host(people, settings):
