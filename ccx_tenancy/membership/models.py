@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import django
@@ -34,7 +35,24 @@ class Role(models.TextChoices):
 
 
 class MembershipQuerySet(models.QuerySet["OrganizationMembership"]):
-    """Deleting tells all processes, once for the whole set. ``update`` tells nobody, as Django's own."""
+    """Writing many rows at once tells all processes, once for the whole set."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Update, and bump the revisions of the users in the same transaction; ``bulk_update`` comes by here, too."""
+        with transaction.atomic(using=self.db):
+            user_ids = set(self.order_by().values_list("user_id", flat=True))
+            changed = super().update(**kwargs)
+            bump_users({*user_ids, *_ids_in(kwargs)})
+        return changed
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> list[OrganizationMembership]:
+        """Create, and bump the revisions of the users in the same transaction."""
+        with transaction.atomic(using=self.db):
+            made = super().bulk_create(*args, **kwargs)
+            bump_users({row.user_id for row in made})
+        return made
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the rows, and bump the revisions of their users in the same transaction."""
@@ -43,6 +61,12 @@ class MembershipQuerySet(models.QuerySet["OrganizationMembership"]):
             deleted = super().delete()
             bump_users(user_ids)
         return deleted
+
+
+def _ids_in(changes: Mapping[str, Any]) -> set[int]:
+    """Return the user to whom rows are given, where they are."""
+    user = changes.get("user", changes.get("user_id"))
+    return set() if user is None else {getattr(user, "pk", user)}
 
 
 class OrganizationMembership(TimeStampedModel):

@@ -150,8 +150,10 @@ class Roster:
         mine = OrganizationMembership.objects.filter(organization=self.organization)
         for start in range(0, len(gone), _BATCH):
             mine.filter(user_id__in=gone[start : start + _BATCH]).delete()
-        OrganizationMembership.objects.bulk_create(made, batch_size=_BATCH)
-        OrganizationMembership.objects.bulk_update(kept, ["role", "active", "pending", "modified"], batch_size=_BATCH)
+        # Not by the manager that tells each time: it is told once, at the end.
+        rows = OrganizationMembership._base_manager
+        rows.bulk_create(made, batch_size=_BATCH)
+        rows.bulk_update(kept, ["role", "active", "pending", "modified"], batch_size=_BATCH)
         tenant = owner_of(self.organization.short_name)
         for user_id in sorted(changed):
             self._tell(user_id, tenant.key if tenant else "", actor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
@@ -187,15 +188,23 @@ def _finish(request: HttpRequest, scope: Scope, response: HttpResponseBase) -> H
     if scope.preview is not None:
         response["Cache-Control"] = "private, no-store"
     if response.streaming:
-        stream = cast(Any, response)
-        keep = _streamed_async if response.is_async else _streamed  # type: ignore[attr-defined]
-        stream.streaming_content = keep(scope, stream.streaming_content)
+        stream, held = cast(Any, response), Pieces()
+        keep = _streamed_async if stream.is_async else _streamed
+        # What is left of the content when nobody reads on is closed inside the tenant, too.
+        stream._resource_closers = [partial(_close, scope, held, closer) for closer in stream._resource_closers]
+        # The content itself: what Django wraps around it does not pass the closing of an async generator on.
+        stream.streaming_content = keep(scope, held, stream._iterator)
     return response
 
 
-def _streamed(scope: Scope, content: Iterator[bytes]) -> Iterator[bytes]:
+def _close(scope: Scope, held: Pieces, closer: Callable[[], object]) -> None:
+    with held.piece(scope):
+        closer()
+
+
+def _streamed(scope: Scope, held: Pieces, content: Iterator[bytes]) -> Iterator[bytes]:
     """Give each piece of a streamed answer inside the tenant; between pieces the server sees none."""
-    content, held = iter(content), Pieces()
+    content = iter(content)
     while True:
         try:
             with held.piece(scope):
@@ -205,12 +214,17 @@ def _streamed(scope: Scope, content: Iterator[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-async def _streamed_async(scope: Scope, content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    pieces, held = aiter(content), Pieces()
-    while True:
-        try:
+async def _streamed_async(scope: Scope, held: Pieces, content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    pieces = aiter(content)
+    try:
+        while True:
+            try:
+                with held.piece(scope):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            yield piece
+    finally:
+        if (close := getattr(pieces, "aclose", None)) is not None:
             with held.piece(scope):
-                piece = await anext(pieces)
-        except StopAsyncIteration:
-            return
-        yield piece
+                await close()

@@ -16,6 +16,29 @@ from ccx_tenancy.errors import StaleRevision
 from ccx_tenancy.site_config.freshness import bump_site
 
 
+class SiteConfigurationQuerySet(models.QuerySet["SiteConfiguration"]):
+    """Writing many rows at once tells all processes; a history it has not: that is what ``set_site_values`` is for."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Update, and bump the revisions of the sites in the same transaction; ``bulk_update`` comes by here, too."""
+        with transaction.atomic(using=self.db):
+            site_ids = list(self.order_by().values_list("site_id", flat=True))
+            changed = super().update(**kwargs)
+            for site_id in site_ids:
+                bump_site(site_id)
+        return changed
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> list[SiteConfiguration]:
+        """Create, and bump the revisions of the sites in the same transaction."""
+        with transaction.atomic(using=self.db):
+            made = super().bulk_create(*args, **kwargs)
+            for row in made:
+                bump_site(row.site_id)
+        return made
+
+
 class SiteConfiguration(TimeStampedModel):
     """The JSON values of one site. Every change is a new revision, with its history, in one transaction."""
 
@@ -23,6 +46,8 @@ class SiteConfiguration(TimeStampedModel):
     enabled = models.BooleanField(default=True, help_text=_("A disabled configuration has no values."))
     site_values = JSONField(default=dict, blank=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
+
+    objects = SiteConfigurationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("site configuration")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import django
 from django.contrib.sites.models import Site
@@ -38,6 +38,29 @@ KEY_MEANING = _(
 )
 
 
+Row = TypeVar("Row", bound=models.Model, covariant=True)
+
+
+class BumpingQuerySet(models.QuerySet[Row]):
+    """Writing many rows at once tells all processes, as saving one does."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Update, and bump the revision in the same transaction; ``bulk_update`` comes by here, too."""
+        with transaction.atomic(using=self.db):
+            changed = super().update(**kwargs)
+            revisions.bump(revisions.TENANTS)
+        return changed
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> list[Row]:
+        """Create, and bump the revision in the same transaction."""
+        with transaction.atomic(using=self.db):
+            made = super().bulk_create(*args, **kwargs)
+            revisions.bump(revisions.TENANTS)
+        return made
+
+
 class BumpingModel(models.Model):
     """A row of the index: saving it is one transaction with the bump that tells all processes.
 
@@ -69,6 +92,8 @@ class Tenant(BumpingModel, TimeStampedModel):
     )
     name = models.CharField(max_length=255, help_text=_("What people call it."))
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE, editable=False)
+
+    objects: ClassVar[models.Manager[Tenant]] = BumpingQuerySet.as_manager()
 
     class Meta:
         ordering = ("key",)
@@ -108,6 +133,8 @@ class TenantDomain(BumpingModel, TimeStampedModel):
         help_text=_("The site whose configuration applies. Only an LMS domain has one."),
     )
 
+    objects: ClassVar[models.Manager[TenantDomain]] = BumpingQuerySet.as_manager()
+
     class Meta:
         ordering = ("domain",)
         constraints: ClassVar = [
@@ -145,6 +172,8 @@ class TenantOrganization(BumpingModel, TimeStampedModel):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="tenant_organizations")
     organization = models.OneToOneField(Organization, on_delete=models.CASCADE, related_name="tenant_organization")
     folded = models.CharField(max_length=255, unique=True, editable=False)
+
+    objects: ClassVar[models.Manager[TenantOrganization]] = BumpingQuerySet.as_manager()
 
     class Meta:
         ordering = ("folded",)

@@ -233,6 +233,53 @@ def test_a_streamed_answer_has_its_tenant_and_the_server_none_between(tenants):
         assert api.current_tenant() is None
 
 
+def test_a_stream_that_nobody_reads_to_its_end_is_closed_inside_its_tenant(tenants):
+    seen = []
+
+    class File:
+        def __iter__(self):
+            return iter([b"a", b"b"])
+
+        def close(self):
+            seen.append((api.current_tenant().key, helpers.get_value("PLATFORM_NAME")))
+
+    def pieces():
+        try:
+            yield from (b"a", b"b")
+        finally:
+            seen.append((api.current_tenant().key, helpers.get_value("PLATFORM_NAME")))
+
+    for make in (pieces, File):
+        answer = ask(MAXI_HOST, view=lambda request, make=make: StreamingHttpResponse(make()))
+        assert next(iter(answer)) == b"a"
+        with api.tenant_context("blue-university"):
+            answer.close()
+            assert api.current_tenant().key == "blue-university"
+        assert api.current_tenant() is None
+    assert seen == [("maxi-academy", "Maxi's Academy")] * 2
+
+
+async def test_an_async_stream_that_nobody_reads_to_its_end_is_closed_inside_its_tenant(committed_tenants_async):
+    seen = []
+
+    async def stream(request):
+        async def pieces():
+            try:
+                yield b"a"
+                yield b"b"
+            finally:
+                await asyncio.sleep(0)
+                seen.append((api.current_tenant().key, helpers.get_value("PLATFORM_NAME")))
+
+        return StreamingHttpResponse(pieces())
+
+    answer = await ask_async(MAXI_HOST, view=stream)
+    assert await anext(aiter(answer)) == b"a"
+    await answer._iterator.aclose()
+    assert seen == [("maxi-academy", "Maxi's Academy")]
+    assert api.current_tenant() is None
+
+
 def test_a_tenant_entered_within_a_stream_is_kept_in_it_and_out_of_the_server(tenants):
     def stream(request):
         def pieces():

@@ -10,6 +10,7 @@ from organizations.models import Organization
 
 from ccx_tenancy import api, errors
 from ccx_tenancy.audit.models import AuditEntry
+from ccx_tenancy.site_config import helpers
 from ccx_tenancy.site_config.models import SiteConfiguration
 from ccx_tenancy.tenants import api as tenants_api
 from ccx_tenancy.tenants.models import Revision, Tenant, TenantDomain, TenantOrganization
@@ -305,3 +306,28 @@ def test_what_cannot_be_a_key_is_an_unknown_tenant(db, key):
     for call in (api.get_tenant, api.suspend_tenant, api.archive_tenant):
         with pytest.raises(errors.UnknownTenant, match="There is no tenant with the key"):
             call(key)
+
+
+def test_rows_written_at_once_are_seen_at_once(tenants):
+    maxi, _ = tenants
+    assert api.resolve_tenant("maxi-academy.localhost").state == "active"
+    Tenant.objects.filter(key="maxi-academy").update(state="suspended")
+    assert api.resolve_tenant("maxi-academy.localhost").state == "suspended"
+    maxi.domains.filter(domain="maxi-academy.localhost").update(domain="other.localhost")
+    assert api.resolve_tenant("maxi-academy.localhost") is None
+    assert api.resolve_tenant("other.localhost").key == "maxi-academy"
+    assert tenants_api.owner_of("NewX") is None
+    organization = Organization.objects.create(short_name="NewX", name="New")
+    TenantOrganization.objects.bulk_create([TenantOrganization(tenant=maxi, organization=organization, folded="newx")])
+    assert tenants_api.owner_of("NewX").key == "maxi-academy"
+    with api.tenant_context("maxi-academy"):
+        assert helpers.get_value("PLATFORM_NAME") == "Maxi's Academy"
+        SiteConfiguration.objects.filter(site__domain="maxi-academy.localhost").update(site_values={"A": 1})
+        assert helpers.get_current_site_configuration_values() == {"A": 1}
+        (row,) = SiteConfiguration.objects.filter(site__domain="maxi-academy.localhost")
+        row.enabled = False
+        SiteConfiguration.objects.bulk_update([row], ["enabled"])
+        assert not helpers.is_site_configuration_enabled()
+        row.delete()
+        SiteConfiguration.objects.bulk_create([SiteConfiguration(site=row.site, site_values={"B": 2})])
+        assert helpers.get_value("B") == 2
