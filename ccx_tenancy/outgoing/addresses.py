@@ -23,6 +23,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: Prefixes that carry an IPv4 address in their last 32 bits (RFC 6052), besides those that Python knows.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+#: Networks that are not public, and that some versions of Python take for such.
+_NOT_PUBLIC = [
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "100::/64")
+]
+
 
 def check_url(url: str) -> None:
     """Raise AddressRefused where an address may never be called, as far as can be told without asking a name server."""
@@ -100,6 +106,8 @@ def check_address(address: Address, scheme: str) -> None:
 
 
 def _is_public(address: Address) -> bool:
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
