@@ -7,6 +7,8 @@ from django.test import override_settings
 from ccx_tenancy.conf import KEYS, conf
 from ccx_tenancy.hosts.standalone import StandaloneHost
 
+pytestmark = pytest.mark.once
+
 
 def ids(**kwargs):
     return [(message.id, message.msg) for message in run_checks() if message.id.startswith("ccx_tenancy.")]

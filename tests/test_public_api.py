@@ -7,6 +7,8 @@ import pytest
 from ccx_tenancy import api, backends, errors, middleware
 from ccx_tenancy.site_config import helpers
 
+pytestmark = pytest.mark.once
+
 SIGNATURES = {
     "create_tenant": [
         "key",

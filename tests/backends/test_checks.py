@@ -6,6 +6,8 @@ from django.core.checks import run_checks
 from ccx_tenancy.backends import OrganizationMemberBackend
 from ccx_tenancy.backends.checks import check_backends
 
+pytestmark = pytest.mark.once
+
 OURS = ["ccx_tenancy.backends.OrganizationMemberBackend", "ccx_tenancy.backends.DefaultSiteBackend"]
 
 

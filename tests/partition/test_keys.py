@@ -19,6 +19,8 @@ from opaque_keys.edx.locator import (
 
 from ccx_tenancy.partition.keys import comparable, named_by_organization_field, named_in
 
+pytestmark = pytest.mark.once
+
 
 def organizations(text, *, prose=True):
     return {one.organization for one in named_in(text, prose=prose)}

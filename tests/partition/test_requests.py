@@ -20,6 +20,8 @@ from rest_framework.request import Request
 from ccx_tenancy.partition import requests
 from tests.partition.test_keys import opaque_keys
 
+pytestmark = pytest.mark.once
+
 KEY = "course-v1:Globex+GX1+2026"
 JSON = "application/json"
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from ccx_tenancy.errors import InvalidDocument, InvalidValues
 from ccx_tenancy.site_config.documents import check_document, dump, parse
 
+pytestmark = pytest.mark.once
+
 TALK = """{
   "PLATFORM_NAME": "Maxi's Academy",
   "SITE_NAME": "maxi-academy.example.com",

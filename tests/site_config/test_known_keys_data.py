@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+pytestmark = pytest.mark.once
+
 DATA = Path(__file__).resolve().parents[2] / "ccx_tenancy" / "site_config" / "known_keys.json"
 
 REQUIRED_FIELDS = {

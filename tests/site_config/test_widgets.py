@@ -3,6 +3,7 @@
 import json
 from html.parser import HTMLParser
 
+import pytest
 from django import forms
 from django.contrib.staticfiles import finders
 from django.urls import reverse_lazy
@@ -10,6 +11,8 @@ from django.urls import reverse_lazy
 from ccx_tenancy.errors import InvalidDocument
 from ccx_tenancy.site_config.documents import parse
 from ccx_tenancy.site_config.widgets import EditorError, JSONEditorWidget
+
+pytestmark = pytest.mark.once
 
 
 class _Textarea(HTMLParser):

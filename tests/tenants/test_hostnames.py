@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from ccx_tenancy.errors import InvalidDomain
 from ccx_tenancy.tenants.hostnames import normalize_domain, normalize_host
 
+pytestmark = pytest.mark.once
+
 SAME = [
     ("academy.example.com", "academy.example.com"),
     ("Academy.EXAMPLE.com", "academy.example.com"),
