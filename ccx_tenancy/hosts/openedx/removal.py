@@ -65,7 +65,7 @@ def remove(*, dry_run: bool = False) -> Removal:
 
 def _open_values() -> list[tuple[models.Model, dict[str, Any]]]:
     rows = apps.get_model("site_configuration.SiteConfiguration")._default_manager.order_by("pk")
-    found = []
+    found: list[tuple[models.Model, dict[str, Any]]] = []
     for row in rows:
         values = row.site_values or {}
         if any(map(secrets.is_sealed, values.values())):
@@ -92,4 +92,4 @@ def _refers(model: type[models.Model], other: type[models.Model]) -> bool:
 
 def _tables_of(model: type[models.Model]) -> list[str]:
     made = [field.remote_field.through for field in model._meta.local_many_to_many]
-    return [model._meta.db_table, *(one._meta.db_table for one in made if one._meta.auto_created)]
+    return [model._meta.db_table, *(one._meta.db_table for one in made if one is not None and one._meta.auto_created)]
