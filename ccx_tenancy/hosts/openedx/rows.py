@@ -11,8 +11,8 @@ is a row of that organization.
 
 *Of CCXs that were bought*: a CCX counts as its buyer's, and no longer as the seller's. Of the master course the buyer
 sees what the CCX is made of, and that the coach is one; no roster, no team, no list in which the course stands. Where a
-request names such a CCX, a role on the seller's whole organization is not seen: the host reads the organization off the
-key, and would take the seller's staff for the CCX's.
+request names such a CCX, roles on the master course and on the seller's whole organization are not seen: the host reads
+the organization off the key, asks the master course who may coach, and would take the seller's staff for the CCX's.
 
 *Of people*: accounts, and rows that are one for an account. On a tenant's site its members and who is or was enrolled
 or in a team there; on the platform's own hosts, for signed-in people, those with whom they share a tenant.
@@ -25,7 +25,7 @@ added.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from types import MappingProxyType
@@ -214,11 +214,13 @@ def _cut_of_courses(model: type[Model]) -> Cut | None:
                 seen |= _is_empty(column) & _one_of(organization, ("", *names))
         else:
             seen = ~Q(In(_organization(column), _hidden_tenants(who).values("folded").query))
+        if organization is not None and (masters := _masters_named(who.request)):
+            seen &= ~(_is_empty(column) & _one_of(organization, map(_organization_of, masters)))
+            if label == ROLES:
+                seen &= Q(role=COACH) | Q(_Equals(F(column), masters, is_negated=True))
         dealings = _dealings(who)
         if dealings is None:
             return seen
-        if organization is not None and (sellers := _sellers_named(who.request)):
-            seen &= ~(_is_empty(column) & _one_of(organization, sellers))
         if label == CCXS:
             return (seen | Q(pk__in=dealings.own_numbers)) & ~Q(pk__in=dealings.sold_numbers)
         if dealings.own:
@@ -285,7 +287,7 @@ def sellers_to(who: Viewer) -> frozenset[str]:
     """Return the organizations, spelled as in their keys, in whose courses the CCXs lie that are the viewer's."""
     dealings = _dealings(who)
     own = () if dealings is None else dealings.masters
-    return frozenset(key.removeprefix("course-v1:").partition("+")[0] for key in own)
+    return frozenset(map(_organization_of, own))
 
 
 def _master_of(key: str) -> str:
@@ -298,10 +300,15 @@ def _coaches(numbers: Collection[int]) -> Any:
     return rows.values("coach_id")
 
 
-def _sellers_named(request: HttpRequest) -> tuple[str, ...]:
-    """Return the organizations in whose courses those CCXs lie that a request names and that somebody else runs."""
+def _masters_named(request: HttpRequest) -> tuple[str, ...]:
+    """Return the keys of the courses in which those CCXs lie that a request names and that somebody else runs."""
     named = course_partition.named_in(request)
-    return tuple(sorted({master.partition("+")[0] for master in owners.masters_of(named)})) if named else ()
+    masters = owners.masters_of(named) if named else ()
+    return tuple(sorted({_master_of(one.key) for one in owners.bought() if one.master in masters})) if masters else ()
+
+
+def _organization_of(key: str) -> str:
+    return key.removeprefix("course-v1:").partition("+")[0]
 
 
 def _organization_column(model: type[Model], column: str) -> str | None:
@@ -320,7 +327,7 @@ def _is_empty(column: str) -> Q:
     return Q(_of(column, False, frozenset()))
 
 
-def _one_of(column: str, names: Collection[str]) -> Q:
+def _one_of(column: str, names: Iterable[str]) -> Q:
     # The host compares organizations as they are spelled, its database without regard to case.
     return Q(In(_Comparable(Lower(F(column))), sorted({fold(name) for name in names})))
 

@@ -287,17 +287,25 @@ def test_who_learns_in_a_ccx_is_known_to_its_buyer_and_not_to_the_seller(ccxs):
         assert {one for one in names() if one[:-1] in ("learner", "coach")} == {"coach3"}
 
 
-def test_in_a_request_that_names_a_ccx_the_sellers_organization_roles_count_for_nothing(ccxs):
+def test_in_a_request_that_names_a_ccx_the_sellers_roles_count_for_nothing(ccxs):
     both = ccxs["globex_learner"]
     api.add_member(both, "Acme", "author")
-    for org in ("Acme", "Globex"):
-        CourseAccessRole.objects.bulk_create([CourseAccessRole(user=both, org=org, role="staff")])
-
-    for path, expected in ((f"/courses/{OURS}/x", {"Globex"}), (f"/courses/{AX1}/x", {"Acme", "Globex"})):
+    # To a member of both sides it is neither bought nor sold.
+    owners._registered[0].pairs = {3: (OURS, "globex")}
+    rows_of_both = [CourseAccessRole(user=both, org=org, role="staff") for org in ("Acme", "Globex")]
+    rows_of_both += [
+        CourseAccessRole(user=both, org="Acme", course_id=AX1_KEY, role=role) for role in ("instructor", "ccx_coach")
+    ]
+    CourseAccessRole.objects.bulk_create(rows_of_both)
+    all_of_them = {("Acme", "staff"), ("Globex", "staff"), ("Acme", "instructor"), ("Acme", "ccx_coach")}
+    for path, expected in (
+        (f"/courses/{OURS}/x", {("Globex", "staff"), ("Acme", "ccx_coach")}),
+        (f"/courses/{AX1}/x", all_of_them),
+    ):
         with Visit("lms.localhost", both) as visit:
             visit.request.path_info = path
             CoursePartitionMiddleware(lambda request: HttpResponse(status=404))(visit.request)
-            found = set(CourseAccessRole.objects.filter(user=both).values_list("org", flat=True))
+            found = set(CourseAccessRole.objects.filter(user=both).values_list("org", "role"))
         assert found == expected, path
 
 
