@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -69,16 +70,21 @@ class People:
 
 
 def test_every_course_arrives_and_every_paid_order_has_one_ccx_whatever_is_killed(tmp_path):
-    print(f"CCX_TENANCY_CHAOS_SEED={SEED} CCX_TENANCY_CHAOS_POINTS={POINTS}")
+    kill_at_random(tmp_path, POINTS)
+
+
+def kill_at_random(directory: Path, points: int, databases: dict[str, str] | None = None) -> None:
+    """Kill that many times, while people publish and buy, and look at what came of it."""
+    print(f"CCX_TENANCY_CHAOS_SEED={SEED} CCX_TENANCY_CHAOS_POINTS={points}")
     chance = random.Random(SEED)
     places: Counter[str] = Counter()
     began = time.monotonic()
-    with running(tmp_path) as chain, ThreadPoolExecutor(len(BUYERS) + 1) as pool:
+    with running(directory, databases=databases) as chain, ThreadPoolExecutor(len(BUYERS) + 1) as pool:
         people = People(chain, random.Random(SEED + 1))
         for one in people.buyers:
             one.sign_in()
         doing = {}
-        for number in range(POINTS):
+        for number in range(points):
             role = chance.choices([*ROLES, "broker"], [*(OFTEN[one.partition("-")[2]] for one in ROLES), 3])[0]
             # Who is killed faster than it starts does nothing, and nothing can be learned of it.
             until(lambda role=role: role == "broker" or chain.is_up(role), lambda role=role: chain.log(role))

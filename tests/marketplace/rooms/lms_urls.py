@@ -21,6 +21,8 @@ from rest_framework.views import APIView
 
 from ccx_tenancy.ccxcon import api as ccxcon
 from ccx_tenancy.ccxcon.models import CcxOrder, CourseExport
+from ccx_tenancy.errors import SeatsTaken
+from sandbox.courses.custom_courses import enroll
 from sandbox.courses.models import Course, CustomCourse
 from tests.marketplace.rooms.common import PLAN
 
@@ -83,6 +85,23 @@ class PublishView(APIView):
         return Response({})
 
 
+class EnrollView(APIView):
+    """Gives a learner a seat, as the page of a CCX does: 409 where none is free."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    judges_keys_itself = True
+
+    def post(self, request: Request) -> Response:
+        """Take the key of a CCX and a user name."""
+        user, _ = User.objects.get_or_create(username=request.data["username"])
+        try:
+            enroll(user, request.data["ccx"])
+        except SeatsTaken as error:
+            return Response({"seats_taken": error.taken}, status=409)
+        return Response({})
+
+
 def state(request: HttpRequest) -> JsonResponse:
     """Return what the LMS holds."""
     courses = {
@@ -94,7 +113,13 @@ def state(request: HttpRequest) -> JsonResponse:
         for one in Course.objects.all()
     }
     ccxs = [
-        {"key": one.key, "coach": one.coach.email, "master": str(one.master_id), "seats": one.seats}
+        {
+            "key": one.key,
+            "coach": one.coach.email,
+            "master": str(one.master_id),
+            "seats": one.seats,
+            "taken": one.enrollments.count(),
+        }
         for one in CustomCourse.objects.select_related("coach")
     ]
     waiting = CourseExport.objects.exclude(state="done").values_list("course_key", "state", "attempts", "last_error")
@@ -106,5 +131,6 @@ urlpatterns = [
     path("oauth2/access_token/", access_token),
     path("api/ccxcon/v1/", include("ccx_tenancy.ccxcon.urls")),
     path("test/publish/", PublishView.as_view()),
+    path("test/enroll/", EnrollView.as_view()),
     path("test/state/", state),
 ]
