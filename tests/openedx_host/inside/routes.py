@@ -29,8 +29,8 @@ _FILLERS = (
     "",
 )
 _MOST_PATHS = 12
-#: What may follow a pattern that is open at its end and captures nothing, beside a key: an asset of the oldest form.
-_OLD_ASSET = "{org}/{course}/asset/note.txt"
+#: A whole path that names an object of the oldest form: an asset.
+_OLD_ASSET = "c4x/{org}/{course}/asset/note.txt"
 _UNNAMED = re.compile(r"\((?!\?)|\(\?:")
 
 
@@ -104,7 +104,7 @@ def paths_with_keys(org, course, lib, ccx=1):
     A group accepts one, with a name or without; or the pattern is open at its end, and a key may follow.
     """
     keys = keys_of(org, course, lib, ccx)
-    tails = [*keys, _OLD_ASSET.format(org=org, course=course)]
+    whole = [*keys, _OLD_ASSET.format(org=org, course=course)]
     for pattern, view in patterns():
         filled = _with_names(pattern, keys)
         choices, takes_key = {}, False
@@ -112,7 +112,7 @@ def paths_with_keys(org, course, lib, ccx=1):
             fitting = [key for key in keys if _fits(expression, key)]
             takes_key = takes_key or bool(fitting)
             choices[name] = fitting or [text for text in _FILLERS if _fits(expression, text)][:1]
-        paths = [f"/{key}" for key in keys if re.match(pattern, key)] if not takes_key else []
+        paths = [f"/{text}" for text in whole if re.match(pattern, text)] if not takes_key else []
         for text, names in normalize(filled):
             if set(names) <= set(choices) and all(choices[name] for name in names):
                 for values in product(*(choices[name] for name in names)):
@@ -120,7 +120,7 @@ def paths_with_keys(org, course, lib, ccx=1):
                     if takes_key and re.match(pattern, path[1:]) and any(key in path for key in keys):
                         paths.append(path)
                     elif not takes_key and path.endswith("/"):
-                        paths += [path + tail for tail in tails if re.match(pattern, path[1:] + tail)]
+                        paths += [path + key for key in keys if re.match(pattern, path[1:] + key)]
         if takes_key or paths:
             yield pattern, view, list(dict.fromkeys(paths))[:_MOST_PATHS]
 

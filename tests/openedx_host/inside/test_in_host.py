@@ -22,7 +22,8 @@ from ccx_tenancy import api
 from ccx_tenancy.conf import conf
 from ccx_tenancy.hosts.openedx import OpenEdxHost, patches
 from ccx_tenancy.hosts.openedx.checks import check_plugin
-from ccx_tenancy.middleware import CoursePartitionMiddleware, CurrentTenantMiddleware
+from ccx_tenancy.middleware import CoursePartitionMiddleware, CurrentTenantMiddleware, drf
+from ccx_tenancy.middleware.course_partition import JUDGES_ITSELF
 from ccx_tenancy.site_config import helpers
 
 REPOSITORY = Path(os.environ["CCX_TENANCY_REPOSITORY"])
@@ -73,6 +74,8 @@ def standin_classes():
 
 @pytest.mark.parametrize(("label", "node"), standin_classes())
 def test_a_stand_in_has_the_fields_and_signatures_of_the_hosts_model(label, node):
+    if label not in apps.app_configs:
+        pytest.skip(f"this service has no app {label}")
     model = apps.get_model(label, node.name)
     for part in node.body:
         if isinstance(part, ast.Assign) and isinstance(part.value, ast.Call):
@@ -173,6 +176,12 @@ def through_the_gates(path, user, host, method="GET"):
     return status, bool(reached)
 
 
+def judges_itself(view):
+    """Whether a view of ours asks whether the keys may be named; what it answers is tested in its room."""
+    cls = drf.view_class(view)
+    return cls is not None and cls.__module__.startswith("ccx_tenancy.") and getattr(cls, JUDGES_ITSELF, False)
+
+
 def resolved(paths):
     for path in paths:
         try:
@@ -184,7 +193,7 @@ def resolved(paths):
 
 def test_every_route_that_takes_a_key_refuses_a_foreign_one_and_lets_the_own_one_through(author):
     host = "acme.localhost" if IS_LMS else "studio.localhost"
-    foreign = list(paths_with_keys("Globex", "GX1", "GLIB"))
+    foreign = [one for one in paths_with_keys("Globex", "GX1", "GLIB") if not judges_itself(one[1])]
     assert len(foreign) >= FEWEST_ROUTES
     for actor in (AnonymousUser(), author):
         wrong = [
@@ -194,7 +203,13 @@ def test_every_route_that_takes_a_key_refuses_a_foreign_one_and_lets_the_own_one
             if (found := through_the_gates(path, actor, host))[0] != 404 or (IS_LMS and found[1])
         ]
         assert wrong == []
-    own = [path for _, _, paths in paths_with_keys("Acme", "AX1", "ALIB") for path in resolved(paths)]
+    # Where a route takes an organization's short name, a key is the name of none.
+    own = [
+        path
+        for _, _, paths in paths_with_keys("Acme", "AX1", "ALIB")
+        for path in resolved(paths)
+        if "short_name" not in resolve(path).kwargs
+    ]
     assert own
     assert [path for path in own if through_the_gates(path, author, host) != (200, True)] == []
 
@@ -203,7 +218,8 @@ def test_no_verb_reaches_a_foreign_object_on_any_route(author):
     host = "acme.localhost" if IS_LMS else "studio.localhost"
     wrong = [
         (method, path, found)
-        for _, _, paths in paths_with_keys("Globex", "GX1", "GLIB")
+        for _, view, paths in paths_with_keys("Globex", "GX1", "GLIB")
+        if not judges_itself(view)
         for path in list(resolved(paths))[:1]
         for method in ("POST", "PUT", "PATCH", "DELETE")
         if (found := through_the_gates(path, author, host, method))[0] != 404 or (IS_LMS and found[1])
