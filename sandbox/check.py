@@ -477,7 +477,7 @@ def check_mixture(seed: Seed, port: int, report: Report) -> None:
     report.fact(f"{_MIXED} requests to {len(sites)} sites from {_THREADS} threads", wrong[:3])
 
 
-def check_suspension(seed: Seed, port: int, report: Report, manage: Callable[..., None]) -> None:
+def check_suspension(seed: Seed, port: int, report: Report, manage: Callable[..., str]) -> None:
     """Suspend the first tenant by a command in a process of its own, and let it go on again."""
     tenant, *others = seed.tenants
     (host, *_), name = _domains(tenant, "lms"), platform_name(tenant["configuration"])
