@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from ccx_tenancy.errors import TenancyError
+from ccx_tenancy.partition import owners
 
 PACKAGE = "openedx_authz"
 #: The package's functions for the roles of users, with the parameters by which they are called.
@@ -50,7 +51,7 @@ def is_on() -> bool:
 def scopes_of(organizations: Collection[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the courses (CCX included) and libraries of organizations, each with the role that an author has there.
 
-    Two queries.
+    A CCX that was bought is its buyer's. Two queries.
     """
     found: dict[str, list[tuple[str, str]]] = {name: [] for name in organizations}
     if not found:
@@ -60,8 +61,13 @@ def scopes_of(organizations: Collection[str]) -> dict[str, list[tuple[str, str]]
     named = Q(pk__in=[])
     for name in organizations:
         named |= Q(org__iexact=name)
+    runners = {one.key: one.runner for one in owners.bought()}
     for organization, key in courses.filter(named).values_list("org", "id"):
-        found[spelled[organization.lower()]].append((str(key), COURSE_ROLE))
+        if str(key) not in runners:
+            found[spelled[organization.lower()]].append((str(key), COURSE_ROLE))
+    for bought, runner in runners.items():
+        if runner in spelled:
+            found[spelled[runner]].append((bought, COURSE_ROLE))
     libraries: Any = apps.get_model(LIBRARIES)._base_manager
     rows = libraries.filter(org__short_name__in=list(organizations)).values_list("org__short_name", "slug")
     for organization, slug in rows:

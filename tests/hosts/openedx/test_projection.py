@@ -13,6 +13,7 @@ from ccx_tenancy import api
 from ccx_tenancy.errors import TenancyError
 from ccx_tenancy.hosts.openedx import authz, projection
 from ccx_tenancy.hosts.openedx.models import ProjectedRole
+from ccx_tenancy.partition import owners
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 from tests.hosts.openedx.standin.student.models import CourseAccessRole
@@ -159,6 +160,18 @@ def test_authors_have_a_role_on_each_course_and_library_where_openedx_authz_is_o
     with django_capture_on_commit_callbacks(execute=True):
         api.remove_member(author, "Acme")
     assert package == set()
+
+
+def test_authors_of_the_buyer_and_not_of_the_seller_have_the_role_on_a_ccx_that_was_bought(
+    author, package, monkeypatch
+):
+    pairs = {3: ("course-v1:Acme+Sold+1", "globex"), 4: ("course-v1:Globex+Bought+1", "acme")}
+    for key, _ in pairs.values():
+        course = CourseKey.from_string(key)
+        CourseOverview.objects.create(id=course, org=course.org)
+    monkeypatch.setattr(owners, "_registered", [SimpleNamespace(by_number=lambda: pairs)])
+    call_command("host_roles", "apply")
+    assert package == {("author", "course_staff", "course-v1:Globex+Bought+1")}
 
 
 def test_what_openedx_authz_refuses_changes_nothing_and_is_named(author, package):
