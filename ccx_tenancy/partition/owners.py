@@ -117,7 +117,7 @@ def runners_of_file(key: str) -> frozenset[str]:
 
 def masters_of(named: Iterable[Named]) -> frozenset[str]:
     """Return the master courses of those CCXs among the named."""
-    found = [_find(one.key) for one in named if "ccx" in one.key]
+    found = [_find(one.key) for one in named if "ccx" in one.key or "CCX" in one.key]
     return frozenset(_master_of(one[0]) for one in found if one is not None and one[2])
 
 

@@ -65,8 +65,14 @@ def test_every_patch_is_installed():
 # The stand-ins, with which the tests run where there is no host
 
 
+#: Apps of the host that are in the LMS alone.
+LMS_ALONE = {"ccx"}
+
+
 def standin_classes():
     for path in sorted((REPOSITORY / "tests/hosts/openedx/standin").glob("*/models.py")):
+        if path.parent.name in LMS_ALONE and settings.ROOT_URLCONF != "lms.urls":
+            continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
                 yield pytest.param(path.parent.name, node, id=f"{path.parent.name}.{node.name}")
