@@ -39,6 +39,16 @@ def keys_of(org, course, lib, ccx=1):
     return [text.format(org=org, course=course, lib=lib, ccx=ccx) for text in KINDS.values()]
 
 
+def judges_itself(view):
+    """Whether a view of ours asks whether the keys may be named; what it answers is tested in its room."""
+    # Imported here: the routes of a platform without the plug-in are asked for, too.
+    from ccx_tenancy.middleware import drf
+    from ccx_tenancy.middleware.course_partition import JUDGES_ITSELF
+
+    cls = drf.view_class(view)
+    return cls is not None and cls.__module__.startswith("ccx_tenancy.") and getattr(cls, JUDGES_ITSELF, False)
+
+
 def patterns(resolver=None, prefix=""):
     """Yield the whole regular expression of each route, and its view."""
     for entry in (resolver or get_resolver()).url_patterns:

@@ -15,15 +15,14 @@ from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.test import RequestFactory
 from django.urls import Resolver404, resolve
-from routes import paths_with_keys
+from routes import judges_itself, paths_with_keys
 
 import ccx_tenancy
 from ccx_tenancy import api
 from ccx_tenancy.conf import conf
 from ccx_tenancy.hosts.openedx import OpenEdxHost, patches
 from ccx_tenancy.hosts.openedx.checks import check_plugin
-from ccx_tenancy.middleware import CoursePartitionMiddleware, CurrentTenantMiddleware, drf
-from ccx_tenancy.middleware.course_partition import JUDGES_ITSELF
+from ccx_tenancy.middleware import CoursePartitionMiddleware, CurrentTenantMiddleware
 from ccx_tenancy.site_config import helpers
 
 REPOSITORY = Path(os.environ["CCX_TENANCY_REPOSITORY"])
@@ -65,14 +64,8 @@ def test_every_patch_is_installed():
 # The stand-ins, with which the tests run where there is no host
 
 
-#: Apps of the host that are in the LMS alone.
-LMS_ALONE = {"ccx"}
-
-
 def standin_classes():
     for path in sorted((REPOSITORY / "tests/hosts/openedx/standin").glob("*/models.py")):
-        if path.parent.name in LMS_ALONE and settings.ROOT_URLCONF != "lms.urls":
-            continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
                 yield pytest.param(path.parent.name, node, id=f"{path.parent.name}.{node.name}")
@@ -180,12 +173,6 @@ def through_the_gates(path, user, host, method="GET"):
     # DRF's handler of refusals gives up the transaction, which here is the whole test's.
     transaction.set_rollback(False)
     return status, bool(reached)
-
-
-def judges_itself(view):
-    """Whether a view of ours asks whether the keys may be named; what it answers is tested in its room."""
-    cls = drf.view_class(view)
-    return cls is not None and cls.__module__.startswith("ccx_tenancy.") and getattr(cls, JUDGES_ITSELF, False)
 
 
 def resolved(paths):

@@ -29,7 +29,7 @@ from openedx.core.djangoapps.content.search.models import SearchAccess
 from openedx.core.djangoapps.content_libraries import api as libraries
 from openedx.core.djangoapps.content_tagging import api as tagging
 from organizations.models import Organization
-from routes import paths_with_keys, paths_without_keys
+from routes import judges_itself, paths_with_keys, paths_without_keys
 from xmodule.modulestore.django import modulestore
 from xmodule.modulestore.tests.django_utils import SharedModuleStoreTestCase
 from xmodule.modulestore.tests.factories import BlockFactory, CourseFactory, LibraryFactory
@@ -349,13 +349,15 @@ class TestStudio(SharedModuleStoreTestCase):
         before = digest_of_tables(), self._versions()
         wrong = []
         client = client_of(self.staff, HOST)
-        for pattern, _, paths in paths_with_keys("Globex", "GX1", "GLIB"):
+        for pattern, view, paths in paths_with_keys("Globex", "GX1", "GLIB"):
+            # Such a view may say which verbs and whose tokens it takes before it looks; it changes no row either.
+            refusals = (401, 404, 405) if judges_itself(view) else (404,)
             # In a thousand routes of the admin any text is an id; test_in_host.py asks the gate for each of them.
             is_admin = pattern.startswith("admin/")
             for method in ("POST",) if is_admin else ("POST", "PUT", "PATCH", "DELETE"):
                 for path in paths[: 1 if is_admin else 2]:
                     answer = client.generic(method, path, "{}", content_type="application/json")
-                    if answer.status_code != 404:
+                    if answer.status_code not in refusals:
                         wrong.append((method, path, answer.status_code, pattern))
         assert wrong == []
         assert (digest_of_tables(), self._versions()) == before
