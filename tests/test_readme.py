@@ -4,12 +4,15 @@ import os
 import re
 import textwrap
 
+import pytest
 from django.conf import settings
 
 from ccx_tenancy.conf import KEYS
 from tests.conftest import ROOT
 
 README = ROOT / "README.rst"
+
+pytestmark = pytest.mark.once
 SECTION = re.compile(r"(?<=\.\. settings start\n\n).*?(?=\.\. settings end)", re.DOTALL)
 
 
