@@ -127,7 +127,10 @@ def request(
             with response:
                 content = _read(response, conf.outgoing_body_limit)
         except (requests.RequestException, HTTPError, OSError) as error:
-            reason = f"no answer within {seconds:g} s" if watch.expired else _reason(error)
+            cause = _innermost(error)
+            # The watch or the socket, whichever comes first; a time-out of the system's own has a text of its own.
+            is_late = watch.expired or (isinstance(cause, TimeoutError) and not cause.strerror)
+            reason = f"no answer within {seconds:g} s" if is_late else _reason(cause)
             raise CallFailed(f"{where}: {reason}.") from None
         except _TooLarge:
             raise CallFailed(f"{where}: the answer is larger than {conf.outgoing_body_limit} bytes.") from None
@@ -150,19 +153,21 @@ def _read(response: requests.Response, limit: int) -> bytes:
     return bytes(content)
 
 
-def _reason(error: BaseException) -> str:
-    """Return what failed, in the words of the innermost cause: those of the outer ones hold addresses with queries."""
+def _innermost(error: BaseException) -> BaseException:
+    """Return the innermost cause of an error: the texts of the outer ones hold addresses with queries."""
     seen: set[int] = set()
     while id(error) not in seen:
         seen.add(id(error))
         inner = getattr(error, "reason", None) or error.__cause__ or error.__context__
         if isinstance(inner, BaseException):
             error = inner
-    return (
-        f"{type(error).__name__} {error.strerror}"
-        if isinstance(error, OSError) and error.strerror
-        else (type(error).__name__)
-    )
+    return error
+
+
+def _reason(cause: BaseException) -> str:
+    """Return what failed, in words that hold no address."""
+    name = type(cause).__name__
+    return f"{name} {cause.strerror}" if isinstance(cause, OSError) and cause.strerror else name
 
 
 class _Watch:

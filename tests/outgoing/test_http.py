@@ -96,6 +96,15 @@ def test_a_call_ends_in_time_although_a_byte_comes_now_and_then(loopback):
     assert taken < 20  # And not for ever: the server would have gone on.
 
 
+def test_a_socket_that_gives_up_before_the_watch_says_the_same(loopback, monkeypatch):
+    monkeypatch.setattr(http._Watch, "_watch", lambda watch: None)
+    over = threading.Event()
+    with serving(lambda request: over.wait(30) and None) as server:
+        with pytest.raises(CallFailed, match="no answer within 0.2 s"):
+            http.request("GET", server.url, timeout=0.2)
+        over.set()
+
+
 def test_an_answer_that_is_too_large_is_refused(loopback, settings):
     settings.CCX_TENANCY = {**settings.CCX_TENANCY, "OUTGOING_BODY_LIMIT": 1024}
     with serving(lambda request: (200, {}, b"x" * 1025)) as server, pytest.raises(CallFailed, match="1024 bytes"):
