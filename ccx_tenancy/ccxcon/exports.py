@@ -22,7 +22,6 @@ from opaque_keys.edx.keys import CourseKey
 from ccx_tenancy.ccxcon import connectors, links
 from ccx_tenancy.ccxcon.models import Connector, CourseExport, first_version
 from ccx_tenancy.conf import conf
-from ccx_tenancy.errors import InvalidInput
 from ccx_tenancy.outgoing import durable
 from ccx_tenancy.outgoing.durable import State
 from ccx_tenancy.outgoing.errors import AddressRefused, CallFailed
@@ -252,9 +251,7 @@ def prune(days: int, *, dry_run: bool = False) -> int:
     An export that waits, was refused, or whose connector may still hold the course stays; so does that of a course that
     is there: it is sent again when its tenant or connector comes back. Raises InvalidInput for fewer than one day.
     """
-    if not 1 <= days <= 36500:
-        raise InvalidInput(f"{days} is no age; allowed are 1 to 36500 days.")
-    old = CourseExport.objects.filter(state=State.DONE, told=False, modified__lt=timezone.now() - timedelta(days=days))
+    old = CourseExport.objects.filter(state=State.DONE, told=False, modified__lt=durable.long_ago(days))
     count = 0
     for pk, key in old.order_by("pk").values_list("pk", "course_key").iterator():
         if conf.host.custom_courses.course(key) is None:

@@ -26,6 +26,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ccx_tenancy.conf import conf
+from ccx_tenancy.errors import InvalidInput
 
 if TYPE_CHECKING:
     from ccx_tenancy.outgoing.http import Answer
@@ -200,6 +201,16 @@ def backoff(attempts: int) -> float:
     """Return how many seconds to wait after that many attempts: doubling, and up to a half less by chance."""
     doubled = conf.outgoing_retry_seconds * 2.0 ** min(max(attempts - 1, 0), 40)
     return min(doubled, conf.outgoing_retry_most_seconds) * random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
+
+
+def long_ago(days: int) -> datetime:
+    """Return the moment so many days ago, before which rows are old enough to be deleted by those whose they are.
+
+    Raises InvalidInput for fewer than one day, and for more than a hundred years.
+    """
+    if not 1 <= days <= 36500:
+        raise InvalidInput(f"{days} is no age; allowed are 1 to 36500 days.")
+    return timezone.now() - timedelta(days=days)
 
 
 def kick(task: Any, *arguments: Any, countdown: float = 0.0) -> None:

@@ -29,6 +29,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_de
 from ccx_tenancy.audit import api as audit
 from ccx_tenancy.conf import conf
 from ccx_tenancy.errors import InvalidInput, InvalidState
+from ccx_tenancy.outgoing import durable
 from ccx_tenancy.portal import throttle
 from ccx_tenancy.portal.addresses import absolute
 from ccx_tenancy.portal.models import Profile, Registration
@@ -127,9 +128,7 @@ def forget_registrations(days: int, *, dry_run: bool = False) -> int:
 
     Raises InvalidInput for fewer than one day.
     """
-    if not 1 <= days <= 36500:
-        raise InvalidInput(f"{days} is no age; allowed are 1 to 36500 days.")
-    rows = Registration.objects.filter(expires__lt=timezone.now() - timedelta(days=days))
+    rows = Registration.objects.filter(expires__lt=durable.long_ago(days))
     return rows.count() if dry_run else rows.delete()[0]
 
 

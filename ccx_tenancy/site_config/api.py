@@ -366,7 +366,7 @@ def _same_secret(before: Any, after: Any) -> bool:
     if before is None or after is None or after in (before, secrets.MASK):
         return True
     try:
-        opened = [secrets.unseal(value) if secrets.is_sealed(value) else value for value in (before, after)]
+        opened = [secrets.in_the_clear(value) for value in (before, after)]
     except secrets.CannotUnseal:
         return False
     return bool(opened[0] == opened[1])

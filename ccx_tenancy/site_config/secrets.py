@@ -10,7 +10,7 @@ from typing import Any
 
 from ccx_tenancy.sealing import MASK, CannotUnseal, open_text, seal_text
 
-__all__ = ["MARK", "MASK", "CannotUnseal", "is_sealed", "seal", "unseal"]
+__all__ = ["MARK", "MASK", "CannotUnseal", "in_the_clear", "is_sealed", "seal", "unseal"]
 
 MARK = "$sealed"
 _PURPOSE = "site values"
@@ -29,3 +29,8 @@ def seal(value: Any) -> dict[str, str]:
 def unseal(value: Any) -> Any:
     """Return the JSON value in a sealed one. Raises CannotUnseal where no key of this process opens it."""
     return json.loads(open_text(value[MARK], _PURPOSE))
+
+
+def in_the_clear(value: Any) -> Any:
+    """Return a value from the table as it is meant, sealed or not. Raises CannotUnseal as :func:`unseal`."""
+    return unseal(value) if is_sealed(value) else value

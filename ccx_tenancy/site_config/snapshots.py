@@ -14,7 +14,7 @@ from ccx_tenancy.conf import conf
 from ccx_tenancy.context import TenantContext, _stack
 from ccx_tenancy.site_config.freshness import shard_of
 from ccx_tenancy.site_config.schema import ORG_FILTER
-from ccx_tenancy.site_config.secrets import CannotUnseal, is_sealed, unseal
+from ccx_tenancy.site_config.secrets import CannotUnseal, in_the_clear
 from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.api import fold
 
@@ -48,7 +48,7 @@ def opened(values: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, value in values.items():
         try:
-            found[name] = unseal(value) if is_sealed(value) else value
+            found[name] = in_the_clear(value)
         except CannotUnseal as error:
             logger.error("The value of %s is left out: %s", name, error)
     return found

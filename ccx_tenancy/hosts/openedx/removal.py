@@ -69,10 +69,7 @@ def _open_values() -> list[tuple[models.Model, dict[str, Any]]]:
     for row in rows:
         values = row.site_values or {}
         if any(map(secrets.is_sealed, values.values())):
-            opened = {
-                name: secrets.unseal(value) if secrets.is_sealed(value) else value for name, value in values.items()
-            }
-            found.append((row, opened))
+            found.append((row, {name: secrets.in_the_clear(value) for name, value in values.items()}))
     return found
 
 

@@ -223,13 +223,9 @@ def _cut_of_courses(model: type[Model]) -> Cut | None:
             return seen
         if label == CCXS:
             return (seen | Q(pk__in=dealings.own_numbers)) & ~Q(pk__in=dealings.sold_numbers)
-        if dealings.own:
-            seen |= Q(_Equals(F(column), dealings.masters if has_masters else dealings.own))
         if dealings.own and label == ROLES:
             seen |= Q(_Equals(F(column), dealings.masters), role=COACH, user_id__in=_coaches(dealings.own_numbers))
-        if dealings.sold:
-            seen &= Q(_Equals(F(column), dealings.sold, is_negated=True))
-        return seen
+        return _as_dealt(seen, column, dealings, by_masters=has_masters)
 
     return make
 
@@ -281,6 +277,17 @@ def _dealings_of(found: Collection[owners.Bought], mine: frozenset[int], *, sees
         sold=tuple(one.key for one in sold),
         sold_numbers=tuple(one.number for one in sold),
     )
+
+
+def _as_dealt(seen: Q, column: str, dealings: _Dealings | None, *, by_masters: bool = False) -> Q:
+    """Return a condition with CCXs counted as those of who runs them: by their own keys, or by their masters'."""
+    if dealings is None:
+        return seen
+    if own := dealings.masters if by_masters else dealings.own:
+        seen |= Q(_Equals(F(column), own))
+    if dealings.sold:
+        seen &= Q(_Equals(F(column), dealings.sold, is_negated=True))
+    return seen
 
 
 def sellers_to(who: Viewer) -> frozenset[str]:
@@ -479,8 +486,9 @@ def _people_of(who: Viewer) -> QuerySet[Any] | None:
     if who.tenant is not None:
         own = links.filter(tenant_id=who.tenant.id)
         seen = Q(Exists(members.filter(organization__in=own.values("organization_id"))))
+        dealings = _dealings(who)
         for label in _OF_PEOPLE_IN_COURSES:
-            seen |= Q(Exists(_rows_of_people(label, who.tenant, _dealings(who))))
+            seen |= Q(Exists(_rows_of_people(label, who.tenant, dealings)))
     elif who.user_id is None:
         # Who signs in, registers or resets a password on the platform's own host may be anybody.
         return None
@@ -506,11 +514,7 @@ def _rows_of_people(label: str, tenant: TenantContext, dealings: _Dealings | Non
     column = course_column(model)
     assert column is not None, f"{label} has no key of a course; apps.SHAPES says that it has"
     # A role on a whole organization has an empty key, which is nobody's.
-    named = Q(_of(column[0], False, tenant.organizations, or_empty=False))
-    if dealings is not None and dealings.own:
-        named |= Q(_Equals(F(column[0]), dealings.own))
-    if dealings is not None and dealings.sold:
-        named &= Q(_Equals(F(column[0]), dealings.sold, is_negated=True))
+    named = _as_dealt(Q(_of(column[0], False, tenant.organizations, or_empty=False)), column[0], dealings)
     rows: QuerySet[Any] = model._base_manager.filter(named, user_id=OuterRef("pk"))
     # Who may run a CCX of a course is in nobody's roster by that.
     return rows.exclude(role=COACH) if label == ROLES else rows
