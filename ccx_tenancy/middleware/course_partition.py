@@ -102,7 +102,7 @@ class _Gate:
         self.tenant, self.surface = answers.tenant_of(request, "CoursePartitionMiddleware")
         # The tenant whose site decides, if one does.
         self._site = self.tenant if self.surface != policy.STUDIO else None
-        self.named = requested.named_in_path(request.path_info)
+        self.named: list[Named] = list(requested.named_in_path(request.path_info))
         # All of it, whoever's it is; ``named`` is what is still to be judged.
         self.all_named = self.named
         self.is_viewed = False

@@ -58,7 +58,8 @@ _PLAIN = re.compile(
 _HINT = re.compile(
     r"(?<![\w.$-])[A-Za-z][\w.-]*\$*:[\w.~*-]|[ic]4x|%|(?<![\w.~:/-])[\w.~-]+/[\w.~%-]+/[\w.~%-]+(?![\w.~%/-])"
 )
-_SHORT = 200
+#: Texts shorter than this are remembered with what they name: the same few come with request after request.
+SHORT = 200
 _BEHIND_COLON = re.compile(r":[\w.~*-]")
 # Links, times and numbers.
 _DULL = re.compile(r"(?:https?://[^,;|%\s]*|[0-9][^,;|%\s/]*)$")
@@ -104,12 +105,11 @@ def named_in(text: str, *, prose: bool = True) -> Sequence[Named]:
     is_plain = text.isascii() and text.isprintable()
     if is_plain and ":" not in text and "/" not in text and "%" not in text and ";_" not in text:
         return NOTHING
-    return _remembered(text, prose) if len(text) < _SHORT else _read_through(text, prose)
+    return _remembered(text, prose) if len(text) < SHORT else _read_through(text, prose)
 
 
 @lru_cache(maxsize=4096)
 def _remembered(text: str, prose: bool) -> tuple[Named, ...]:
-    """Return what a short text names: the same few keys come with request after request."""
     return tuple(_read_through(text, prose))
 
 
@@ -121,7 +121,7 @@ def _read_through(text: str, prose: bool) -> Sequence[Named]:
         organization = plain[1] or plain[2]
         if organization.isascii():
             return [Named(fold(organization), text)]
-    elif _DULL.match(text) or (len(text) < _SHORT and not _may_name(text)):
+    elif _DULL.match(text) or (len(text) < SHORT and not _may_name(text)):
         return NOTHING
     return _named_in_any(text, prose)
 

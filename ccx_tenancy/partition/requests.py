@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
@@ -24,7 +25,7 @@ from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.urls import ResolverMatch
 
 from ccx_tenancy.conf import conf
-from ccx_tenancy.partition.keys import WILDCARD, Named, named_by_organization_field, named_in
+from ccx_tenancy.partition.keys import NOTHING, SHORT, WILDCARD, Named, named_by_organization_field, named_in
 
 #: Fields whose value is the short name of an organization, folded and with underscores.
 ORGANIZATION_FIELDS = frozenset(
@@ -58,8 +59,17 @@ class TooLarge(Exception):
     """The body is larger, or has more values, than what is looked through: it can only be refused."""
 
 
-def named_in_path(path: str) -> list[Named]:
+def named_in_path(path: str) -> Sequence[Named]:
     """Return what the segments of a decoded path name, whatever route it leads to."""
+    return _remembered_path(path) if len(path) < SHORT else _read_path(path)
+
+
+@lru_cache(maxsize=2048)
+def _remembered_path(path: str) -> tuple[Named, ...]:
+    return tuple(_read_path(path))
+
+
+def _read_path(path: str) -> list[Named]:
     found: list[Named] = []
     may_be_old = "c4x" in path or "i4x" in path or "course" in path
     is_plain = path.isascii()
@@ -113,13 +123,27 @@ def _read_argument(name: str, value: Any, found: list[Named]) -> None:
         found.extend(named_by_organization_field(text, asked_for=True))
 
 
-def named_in_query(request: HttpRequest) -> list[Named]:
-    """Return what the query names: every value of every name, and the names."""
+def named_in_query(request: HttpRequest) -> Sequence[Named]:
+    """Return what the query names: every value of every name, and the names. Raises TooLarge."""
+    query = request.META.get("QUERY_STRING")
+    if not query:
+        return NOTHING
+    fields = request.GET
+    # What some middleware put in the place of the query may hold anything.
+    if len(query) < SHORT and isinstance(fields, QueryDict) and not fields._mutable:
+        pairs = tuple((name, tuple(values)) for name, values in fields.lists())
+        return _remembered_query(pairs, conf.gate_node_limit)
     found: list[Named] = []
-    if request.META.get("QUERY_STRING"):
-        reader = _Reader(found, asked_for=True)
-        reader.read_fields(request.GET)
+    _Reader(found, asked_for=True).read_fields(fields)
     return found
+
+
+@lru_cache(maxsize=2048)
+def _remembered_query(pairs: tuple[tuple[str, tuple[str, ...]], ...], limit: int) -> tuple[Named, ...]:
+    """Return what a short query names: of the same few pages come the same few queries. Another limit is asked anew."""
+    found: list[Named] = []
+    _Reader(found, asked_for=True).read_pairs((name, value) for name, values in pairs for value in values)
+    return tuple(found)
 
 
 def named_in_body(request: HttpRequest) -> list[Named]:

@@ -78,6 +78,12 @@ def known_roles(user: Any) -> list[Any]:
     return list(cache.all_roles_set)
 
 
+def given_organizations(user: Any) -> QuerySet[Any]:
+    """Return the organizations, by their short names, on which the user holds a role of the host; as a query."""
+    rows: QuerySet[Any] = apps.get_model("student.CourseAccessRole").objects.filter(user_id=user.pk)
+    return rows.filter(course_id=CourseKeyField.Empty).exclude(org="").values("org")
+
+
 def granted_libraries(user: Any) -> list[str]:
     """Return the keys of the v2 libraries in whose team the user is. One query."""
     if user is None or not user.is_authenticated:

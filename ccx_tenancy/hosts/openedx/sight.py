@@ -32,11 +32,18 @@ class Sight:
 
     @cached_property
     def scope(self) -> policy.OrgScope:
-        """The organizations: by membership, and the platform's own in which the host gives a role."""
-        if self._scope.hidden is not None or self._tenant is not None or not policy.platform_has_organizations():
+        """The organizations: by membership, and the platform's own in which the host gives a role. No query where the
+        host asks for roles too."""
+        if not self._may_be_given:
             return self._scope
         given = [row.org for row in self._roles if not row.course_id and row.org]
         return policy.with_direct(self._scope, given)
+
+    @property
+    def _may_be_given(self) -> bool:
+        """Whether a role of the host may add organizations to those by membership."""
+        is_all_there = self._scope.hidden is not None or self._tenant is not None
+        return not is_all_there and policy.platform_has_organizations()
 
     @property
     def is_of_tenants(self) -> bool:
@@ -73,9 +80,14 @@ class Sight:
         return dict(Organization.objects.values_list("pk", "short_name"))
 
     def of_organizations(self, prefix: str = "") -> Q:
-        """Return the condition for rows whose Organization is found at ``prefix`` (``"org__"``)."""
-        seen = Q(**{f"{prefix}short_name__in": sorted(self.scope)})
-        return seen if self.is_of_tenants else seen | Q(**{f"{prefix}tenant_organization": None})
+        """Return the condition for rows whose Organization is found at ``prefix`` (``"org__"``). No query."""
+        seen = Q(**{f"{prefix}short_name__in": sorted(self._scope)})
+        nobodys = Q(**{f"{prefix}tenant_organization": None})
+        if not self.is_of_tenants:
+            return seen | nobodys
+        if self._may_be_given and self.user is not None and self.user.is_authenticated:
+            seen |= nobodys & Q(**{f"{prefix}short_name__in": roles.given_organizations(self.user)})
+        return seen
 
     def with_grant(self) -> Q:
         """Return the condition for v2 libraries in whose team the user is, where that counts."""

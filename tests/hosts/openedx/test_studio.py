@@ -15,6 +15,7 @@ from ccx_tenancy.hosts.openedx import patches, sight, studio
 from ccx_tenancy.hosts.openedx.features import feature
 from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target
 from ccx_tenancy.tenants.index import index
+from tests.counting import counted
 from tests.hosts.openedx.standin.student.models import CourseAccessRole
 
 pytestmark = pytest.mark.django_db
@@ -173,12 +174,34 @@ def test_a_query_of_organizations_stays_one(author):
 
 
 def test_the_list_of_organizations_is_cut_to_the_request(author, operator, asked_by):
-    listed = studio.make_get_organizations(lambda: [{"short_name": name} for name in ("Acme", "Globex")])
-    assert len(listed()) == 2
-    asked_by(author)
-    assert listed() == [{"short_name": "Acme"}]
+    from organizations.api import get_organizations
+
+    listed = studio.make_get_organizations(get_organizations)
+
+    def names():
+        return [one["short_name"] for one in listed()]
+
+    everything = ["Acme", "Globex", "Platform"]
+    assert names() == everything
     asked_by(operator)
-    assert len(listed()) == 2
+    assert names() == everything
+    asked_by(author)
+    assert names() == ["Acme"]
+    Organization.objects.filter(short_name="Acme").update(active=False)
+    assert names() == []
+
+
+def test_the_list_of_organizations_has_the_platforms_own_in_which_the_host_gives_a_role(author, asked_by):
+    CourseAccessRole.objects.bulk_create(
+        CourseAccessRole(user=author, org=org, role="staff") for org in ("Platform", "Globex", "")
+    )
+    listed = studio.make_get_organizations(lambda: pytest.fail("The host's own list is not asked for."))
+    asked_by(author)
+    assert len(listed()) == 2  # Warm.
+    asked_by(author)
+    questions = counted(lambda: [one["short_name"] for one in listed()])
+    assert [one["short_name"] for one in listed()] == ["Acme", "Platform"]
+    assert len(questions) == 1  # As many as the host's own list.
 
 
 def test_no_organization_comes_into_being_out_of_sight(author, operator, asked_by):
