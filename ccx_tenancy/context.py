@@ -48,12 +48,13 @@ class TenantContext:
 class Scope:
     """One entry of the stack: a tenant or the explicit absence of one, and the site whose values apply.
 
-    ``values``, ``view`` and ``stamp`` belong to ``site_config``, which keeps there what it read for this entry.
+    ``values``, ``view`` and ``stamp`` belong to ``site_config``, which keeps there what it read for this entry;
+    ``host`` belongs to the host's adapter in the same way.
     ``preview`` replaces the site's values while a draft is looked at. ``pick`` is what somebody chose to see in a
     Studio that serves all tenants: the id of the user, as a text, and the tenant.
     """
 
-    __slots__ = ("owner", "pick", "preview", "site_id", "stamp", "tenant", "values", "view")
+    __slots__ = ("host", "owner", "pick", "preview", "site_id", "stamp", "tenant", "values", "view")
 
     def __init__(self, tenant: TenantContext | None, site_id: int | None) -> None:
         self.tenant = tenant
@@ -64,6 +65,7 @@ class Scope:
         self.values: Any = None
         self.view: Any = None
         self.stamp = -1
+        self.host: Any = None
 
 
 _stack: ContextVar[tuple[Scope, ...]] = ContextVar("ccx_tenancy", default=())

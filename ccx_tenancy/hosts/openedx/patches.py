@@ -29,6 +29,7 @@ from ccx_tenancy.middleware.tenant_access import guard_authenticator
 from ccx_tenancy.partition.policy import LMS, named_by_key
 from ccx_tenancy.site_config import org_values, secrets
 from ccx_tenancy.site_config.snapshots import copied, snapshot_of
+from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.index import index
 
 logger = logging.getLogger(__name__)
@@ -156,11 +157,18 @@ def _make_current_configuration(original: Any) -> Any:
         scope = current_scope()
         if scope is None or scope.tenant is None or scope.site_id is None:
             return original()
-        site = site_of(scope.site_id)
         if scope.preview is not None:
             model: Any = apps.get_model("site_configuration.SiteConfiguration")
-            return model(site=site, enabled=True, site_values=copied(dict(scope.preview.values)))
-        return getattr(site, "configuration", None)
+            return model(site=site_of(scope.site_id), enabled=True, site_values=copied(dict(scope.preview.values)))
+        # Asked for twice at each value that is read, hundreds of times for a page.
+        view = revisions.view()
+        kept: tuple[revisions.View, int, Any] | None = scope.host
+        if kept is not None and kept[0] is view and kept[1] == view.stamp:
+            return kept[2]
+        stamp = view.stamp
+        found = getattr(site_of(scope.site_id), "configuration", None)
+        scope.host = view, stamp, found
+        return found
 
     return get_current_site_configuration
 

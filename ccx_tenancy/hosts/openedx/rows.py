@@ -161,7 +161,8 @@ def cut_organizations(found: QuerySet[Any]) -> QuerySet[Any]:
         return found
     if who.tenant is not None:
         return found.filter(tenant_organization__tenant_id=who.tenant.id)
-    return found.exclude(pk__in=_hidden_tenants(who).values("organization_id"))
+    hidden = TenantOrganization._base_manager.exclude(tenant_id__in=_tenants_of(who))
+    return found.exclude(pk__in=hidden.values("organization_id"))
 
 
 # Which models
@@ -213,7 +214,7 @@ def _cut_of_courses(model: type[Model]) -> Cut | None:
             if organization is not None:
                 seen |= _is_empty(column) & _one_of(organization, ("", *names))
         else:
-            seen = ~Q(In(_organization(column), _hidden_tenants(who).values("folded").query))
+            seen = ~Q(_InRows(_organization(column), _NamesOfTenants(but=tuple(_tenants_of(who)))))
         if organization is not None and (masters := _masters_named(who.request)):
             seen &= ~(_is_empty(column) & _one_of(organization, map(_organization_of, masters)))
             if label == ROLES:
@@ -418,6 +419,48 @@ def _pattern(beginning: str) -> str:
     return beginning + "%"
 
 
+class _InRows(Func):
+    """Whether a value is among the ``rows()`` of ``asked``, or is ``besides``.
+
+    A request asks for rows of people or courses many times, and to build such a query costs more than what the host
+    asks. So the SQL is kept, by what decides it.
+    """
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, value: Combinable, asked: _People | _NamesOfTenants, besides: int | None = None) -> None:
+        super().__init__(value)
+        self.asked = asked
+        self.besides = besides
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
+        """Return the condition."""
+        sql, params = compiler.compile(self.source_expressions[0])
+        rows, values = _sql_of(self.asked, connection.alias)
+        if self.besides is None:
+            return f"{sql} IN ({rows})", [*params, *values]
+        # First what is decided without a look at other tables: most often people read what is their own.
+        return f"({sql} = %s OR {sql} IN ({rows}))", [*params, self.besides, *params, *values]
+
+
+@lru_cache(maxsize=_MOST_TENANTS)
+def _sql_of(asked: _People | _NamesOfTenants, alias: str) -> tuple[str, tuple[Any, ...]]:
+    sql, params = asked.rows().query.get_compiler(alias).as_sql()
+    return sql, tuple(params)
+
+
+class _NamesOfTenants(NamedTuple):
+    """The folded names of the organizations of all tenants ``but`` those."""
+
+    but: tuple[int, ...]
+
+    def rows(self) -> QuerySet[Any]:
+        """Return them."""
+        owned: QuerySet[Any] = TenantOrganization._base_manager.values("folded")
+        return owned.exclude(tenant_id__in=self.but) if self.but else owned
+
+
 def _organization(column: str) -> Combinable:
     return _Comparable(Lower(organization_in(Cast(F(column), TextField()))))
 
@@ -437,13 +480,6 @@ class _Comparable(Func):
         return self.as_sql(
             compiler, connection, template="CONVERT(%(expressions)s USING utf8mb4) COLLATE utf8mb4_bin", **extra
         )
-
-
-def _hidden_tenants(who: Viewer) -> QuerySet[Any]:
-    """Return the organizations of all tenants but the viewer's own."""
-    owned: QuerySet[Any] = TenantOrganization._base_manager.all()
-    own = _tenants_of(who)
-    return owned.exclude(tenant_id__in=own) if own else owned
 
 
 def _tenants_of(who: Viewer) -> list[int]:
@@ -472,37 +508,49 @@ def _cut_of_people(model: type[Model]) -> Cut | None:
 
     def make(who: Viewer) -> Any:
         people = _people_of(who)
-        return None if people is None else Q(**{f"{column}__in": people.values("pk")})
+        return None if people is None else Q(_InRows(F(column), people, besides=who.user_id))
 
     return make
 
 
-def _people_of(who: Viewer) -> QuerySet[Any] | None:
-    """Return the accounts that the viewer finds, or None for all of them."""
+class _People(NamedTuple):
+    """The accounts that somebody finds: on the site of ``tenant``, or on the platform's own hosts as a member of those
+    ``tenants`` (none: of the platform). Its own account, which everybody finds, is not named."""
+
+    tenant: TenantContext | None
+    tenants: tuple[int, ...]
+    dealings: _Dealings | None
+    services: tuple[str, ...]
+
+    def rows(self) -> QuerySet[Any]:
+        """Return their ids."""
+        members: QuerySet[Any] = OrganizationMembership._base_manager.filter(user_id=OuterRef("pk"))
+        links = TenantOrganization._base_manager
+        if self.tenant is not None:
+            own = links.filter(tenant_id=self.tenant.id)
+            seen = Q(Exists(members.filter(organization__in=own.values("organization_id"))))
+            for label in _OF_PEOPLE_IN_COURSES:
+                seen |= Q(Exists(_rows_of_people(label, self.tenant, self.dealings)))
+        elif self.tenants:
+            own = links.filter(tenant_id__in=self.tenants)
+            seen = Q(Exists(members.filter(organization__in=own.values("organization_id"))))
+        else:
+            seen = ~Q(Exists(members.filter(organization__in=links.values("organization_id"))))
+        seen |= Q(is_superuser=True) | Q(username__in=self.services)
+        return get_user_model()._base_manager.filter(seen).values("pk")
+
+
+def _people_of(who: Viewer) -> _People | None:
+    """Return the accounts that the viewer finds besides its own, or None for all of them."""
     if not who.is_known:
         return None
-    members: QuerySet[Any] = OrganizationMembership._base_manager.filter(user_id=OuterRef("pk"))
-    links = TenantOrganization._base_manager
+    services = tuple(sorted(service_users()))
     if who.tenant is not None:
-        own = links.filter(tenant_id=who.tenant.id)
-        seen = Q(Exists(members.filter(organization__in=own.values("organization_id"))))
-        dealings = _dealings(who)
-        for label in _OF_PEOPLE_IN_COURSES:
-            seen |= Q(Exists(_rows_of_people(label, who.tenant, dealings)))
-    elif who.user_id is None:
+        return _People(who.tenant, (), _dealings(who), services)
+    if who.user_id is None:
         # Who signs in, registers or resets a password on the platform's own host may be anybody.
         return None
-    elif tenants := _tenants_of(who):
-        own = links.filter(tenant_id__in=tenants)
-        seen = Q(Exists(members.filter(organization__in=own.values("organization_id"))))
-    else:
-        seen = ~Q(Exists(members.filter(organization__in=links.values("organization_id"))))
-    names = service_users()
-    seen |= Q(is_superuser=True) | Q(pk=who.user_id) if who.user_id is not None else Q(is_superuser=True)
-    if names:
-        seen |= Q(username__in=sorted(names))
-    people: QuerySet[Any] = get_user_model()._base_manager.filter(seen)
-    return people
+    return _People(None, tuple(_tenants_of(who)), None, services)
 
 
 #: Rows that make somebody known to a tenant besides a membership: enrolled once, or in a team.
