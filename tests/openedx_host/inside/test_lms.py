@@ -35,8 +35,10 @@ from routes import paths_without_keys
 
 from ccx_tenancy import api
 from ccx_tenancy.hosts.openedx import patches, rows
+from ccx_tenancy.membership import api as membership
 
 HOST = "acme.localhost"
+PASSWORD = "Str0ng-enough-password"
 KEYS = {org: CourseKey.from_string(f"course-v1:{org}+{org[0]}X1+2026") for org in ("Acme", "Globex")}
 
 
@@ -239,7 +241,7 @@ def register(host, **form):
         "email": "new@acme.example",
         "username": "newcomer",
         "name": "New Comer",
-        "password": "Str0ng-enough-password",
+        "password": PASSWORD,
         "honor_code": "true",
         "terms_of_service": "true",
         "country": "NZ",
@@ -263,6 +265,32 @@ def test_who_registers_on_an_open_site_is_its_member_and_elsewhere_nobody_learns
     assert {(one.status_code, body_of(one)) for one in taken} == {(409, body_of(taken[0]))}
 
 
+def test_an_invitation_makes_an_account_with_which_the_platform_works(people):
+    invitation = membership.invite("invited@acme.example", "Acme", "learner", invited_by=None)
+    page = f"/tenancy/invitations/{invitation.token}/"
+    visitor = client_of(None, HOST)
+    assert "invited@acme.example" in body_of(visitor.get(page))
+    assert client_of(None, "globex.localhost").get(page).status_code == 404
+    short = {"username": "invited", "password1": "short", "password2": "short"}
+    assert visitor.post(page, short).status_code == 200
+    assert not get_user_model().objects.filter(username="invited").exists()
+
+    answer = visitor.post(page, {**short, "password1": PASSWORD, "password2": PASSWORD})
+    assert answer.status_code == 302, body_of(answer)
+    user = get_user_model().objects.get(username="invited")
+    assert api.is_member(user, "acme")
+    # Who has come in this way is known to the pages of the platform.
+    assert visitor.get("/api/user/v1/me").json() == {"username": "invited"}
+
+    returning = client_of(None, HOST)
+    form = {"email_or_username": user.email, "password": PASSWORD}
+    assert returning.post("/api/user/v2/account/login_session/", form).status_code == 200
+    account = returning.get("/api/user/v1/accounts/invited")
+    assert (account.status_code, account.json()["email"], account.json()["is_active"]) == (200, user.email, True)
+    assert returning.get("/dashboard").status_code == 200
+    assert CourseEnrollment.enroll(user, KEYS["Acme"]).is_active
+
+
 @pytest.mark.parametrize("path", ["/api/user/v1/account/login_session/", "/api/user/v2/account/login_session/"])
 def test_the_right_password_opens_the_own_site_only(people, path):
     statuses = {}
@@ -280,6 +308,18 @@ def test_a_token_is_good_on_the_own_site_only(people):
         for host in (HOST, "globex.localhost")
     }
     assert statuses == {HOST: 200, "globex.localhost": 401}
+
+
+def test_a_request_of_a_members_asks_what_the_platform_asks_word_for_word(people):
+    """What lists nothing and looks nobody up costs nothing: no question has a condition of ours."""
+    for user in (None, people["acme_learner"]):
+        client = client_of(user, HOST)
+        client.get("/csrf/api/v1/token")
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get("/csrf/api/v1/token").status_code == 200
+        questions = [one["sql"] for one in captured if "ccx_tenants_revision" not in one["sql"]]
+        assert questions
+        assert not [one for one in questions if "ccx_" in one]
 
 
 # Without a tenant
