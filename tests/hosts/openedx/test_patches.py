@@ -3,8 +3,9 @@
 import sys
 from types import ModuleType, SimpleNamespace
 
+import crum
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sites.models import Site
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
@@ -12,7 +13,7 @@ from django.test import RequestFactory
 from opaque_keys.edx.keys import CourseKey
 
 from ccx_tenancy import api
-from ccx_tenancy.hosts.openedx import patches
+from ccx_tenancy.hosts.openedx import patches, rows
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
@@ -24,6 +25,11 @@ pytestmark = pytest.mark.django_db
 def authenticate(self, request):
     """What the host's class for bearer tokens does: whose token it is stands in the request."""
     return request.token_of, "token"
+
+
+def process_request(self, request):
+    """What the host's question for closed accounts finds: here, whether somebody's rows would be left out."""
+    return rows.viewer() is not None
 
 
 def construct_callback(self, dispatch="score_update"):
@@ -59,9 +65,11 @@ def host(settings, monkeypatch):
     catalogue.get_visible_courses = get_visible_courses
     dashboard.get_course_enrollments = get_course_enrollments
     mobile.UserCourseEnrollmentsList = type("UserCourseEnrollmentsList", (), {"is_org": is_org})
+    standing = ModuleType(patches.STANDING)
+    standing.UserStandingMiddleware = type("UserStandingMiddleware", (), {"process_request": process_request})
     graders = ModuleType(patches.GRADERS)
     graders.XQueueService = type("XQueueService", (), {"construct_callback": construct_callback})
-    for made in (module, authentication, graders, catalogue, dashboard, mobile):
+    for made in (module, authentication, standing, graders, catalogue, dashboard, mobile):
         parts = made.__name__.split(".")
         for length in range(1, len(parts)):
             package = ModuleType(".".join(parts[:length]))
@@ -201,6 +209,19 @@ def test_a_bearer_token_outside_of_drf_is_nobodys_on_a_foreign_site(acme):
 
     assert visit(member) == (member, "token")
     assert visit(stranger) is None
+
+
+def test_whether_an_account_was_closed_is_asked_among_all_rows(acme, rf):
+    request = rf.get("/")
+    request.tenancy_surface, request.tenant, request.user = "lms", api.resolve_tenant("acme.localhost"), AnonymousUser()
+    middleware = sys.modules[patches.STANDING].UserStandingMiddleware()
+    crum.set_current_request(request)
+    try:
+        with api.tenant_context("acme"):
+            assert rows.viewer() is not None
+            assert middleware.process_request(request) is False
+    finally:
+        crum.set_current_request(None)
 
 
 def test_external_graders_answer_on_the_site_of_the_tenant_whose_course_it_is(acme):
