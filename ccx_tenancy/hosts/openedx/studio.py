@@ -30,6 +30,10 @@ LIBRARY_VIEWS = "cms.djangoapps.contentstore.views.library"
 TEAM_VIEWS = "cms.djangoapps.contentstore.views.user"
 LIBRARY_API = "openedx.core.djangoapps.content_libraries.rest_api.libraries"
 LIBRARY_PERMISSIONS = "openedx.core.djangoapps.content_libraries.permissions"
+#: Where releases after Teak ask for one library, and for one course: their own rules or openedx-authz.
+LIBRARY_CHECKS = "openedx.core.djangoapps.content_libraries.api.libraries"
+LIBRARY_CHECK = "user_has_permission_across_lib_authz_systems"
+COURSE_CHECKS = "openedx.core.djangoapps.authz.decorators"
 TAGGING = "openedx.core.djangoapps.content_tagging"
 SEARCH = "openedx.core.djangoapps.content.search.api"
 CLIPBOARD = "openedx.core.djangoapps.content_staging.api"
@@ -64,8 +68,22 @@ CHANGING_TAXONOMY = (
 )
 
 
+#: What the filter of the search token is made with.
+SEARCH_PARTS = ("MAX_ORGS_IN_FILTER", "MAX_ACCESS_IDS_IN_FILTER", "_get_user_orgs", "get_access_ids_for_request")
+
+
 def _model(label: str) -> Any:
     return apps.get_model(label)
+
+
+def _later(module: str) -> Any:
+    """Return a module that only releases after Teak have; None where it is not there."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        if missing.name is not None and f"{module}.".startswith(f"{missing.name}."):
+            return None
+        raise
 
 
 # Rights on courses and old libraries
@@ -73,7 +91,13 @@ def _model(label: str) -> Any:
 
 def _permissions() -> list[Target]:
     parameters = ("user", "course_key", "org", "service_variant")
-    return [Target(import_module(AUTH), "get_user_permissions", parameters, make_user_permissions)]
+    targets = [Target(import_module(AUTH), "get_user_permissions", parameters, make_user_permissions)]
+    checks = _later(COURSE_CHECKS)
+    if checks is not None:
+        # Where the host's flag is on for a course, openedx-authz is asked in its place; global staff may do anything.
+        parameters = ("user", "authz_permission", "course_key", "legacy_permission")
+        targets.append(Target(checks, "user_has_course_permission", parameters, make_course_check))
+    return targets
 
 
 def make_user_permissions(original: Any) -> Any:
@@ -84,6 +108,18 @@ def make_user_permissions(original: Any) -> Any:
         return original(user, course_key, org=org, service_variant=service_variant)
 
     return get_user_permissions
+
+
+def make_course_check(original: Any) -> Any:
+    def user_has_course_permission(
+        user: Any, authz_permission: Any, course_key: Any, legacy_permission: Any = None
+    ) -> bool:
+        sight = sight_of(user)
+        if sight is not None and not sight.sees_key(course_key):
+            return False
+        return bool(original(user, authz_permission, course_key, legacy_permission))
+
+    return user_has_course_permission
 
 
 # Courses
@@ -110,7 +146,13 @@ def make_all_courses(original: Any) -> Any:
 def _libraries() -> list[Target]:
     import_module(LIBRARY_PERMISSIONS)
     perms = import_module("bridgekeeper").perms
-    return [Entry(perms, name, ("Rule",), make_library_rule) for name in LIBRARY_RULES]
+    targets: list[Target] = [Entry(perms, name, ("Rule",), make_library_rule) for name in LIBRARY_RULES]
+    checks = _later(LIBRARY_CHECKS)
+    if hasattr(checks, LIBRARY_CHECK):
+        # What the rules refuse, openedx-authz may allow: to global staff everything.
+        parameters = ("user", "permission", "library_obj")
+        targets.append(Target(checks, LIBRARY_CHECK, parameters, make_library_check))
+    return targets
 
 
 def make_library_rule(original: Any) -> Any:
@@ -125,12 +167,23 @@ def make_library_rule(original: Any) -> Any:
             return sight.of_organizations("org__") | sight.with_grant()
 
         def check(self, user: Any, instance: Any = None) -> bool:
-            sight = sight_of(user)
-            if sight is None or instance is None or sight.sees(instance.org.short_name):
-                return True
-            return str(instance.library_key) in sight.granted_libraries
+            return instance is None or _may_see_library(user, instance)
 
     return original & InSight()
+
+
+def make_library_check(original: Any) -> Any:
+    def user_has_permission_across_lib_authz_systems(user: Any, permission: Any, library_obj: Any) -> bool:
+        return _may_see_library(user, library_obj) and bool(original(user, permission, library_obj))
+
+    return user_has_permission_across_lib_authz_systems
+
+
+def _may_see_library(user: Any, library: Any) -> bool:
+    sight = sight_of(user)
+    if sight is None or sight.sees(library.org.short_name):
+        return True
+    return str(library.library_key) in sight.granted_libraries
 
 
 # Taxonomies and their tags
@@ -140,12 +193,13 @@ def _taxonomies() -> list[Target]:
     import_module(f"{TAGGING}.rules")
     registry = import_module("rules.permissions").permissions
     filters = import_module(f"{TAGGING}.rest_api.v1.filters")
-    parameters = ("self", "request", "queryset", "_")
+    parameters, also = ("self", "request", "queryset", "_"), (("self", "request", "queryset", "view"),)
+    seen = filters.UserOrgFilterBackend, filters.ObjectTagTaxonomyOrgFilterBackend
     return [
         *(Entry(registry, name, ("Predicate",), make_seeing_rule) for name in SEEING_TAXONOMY),
         *(Entry(registry, name, ("Predicate",), make_changing_rule) for name in CHANGING_TAXONOMY),
-        Target(filters.UserOrgFilterBackend, "filter_queryset", parameters, _filter_at("pk")),
-        Target(filters.ObjectTagTaxonomyOrgFilterBackend, "filter_queryset", parameters, _filter_at("taxonomy_id")),
+        Target(seen[0], "filter_queryset", parameters, _filter_at("pk"), also=also),
+        Target(seen[1], "filter_queryset", parameters, _filter_at("taxonomy_id"), also=also),
         Target(
             import_module(f"{TAGGING}.api"),
             "set_taxonomy_orgs",
@@ -193,8 +247,8 @@ def _owns_taxonomy(sight: Sight, organizations: list[str | None]) -> bool:
 
 def _filter_at(taxonomy: str) -> Callable[[Any], Any]:
     def make(original: Any) -> Any:
-        def filter_queryset(self: Any, request: Any, queryset: Any, _: Any) -> Any:
-            rows = original(self, request, queryset, _)
+        def filter_queryset(self: Any, request: Any, queryset: Any, view: Any) -> Any:
+            rows = original(self, request, queryset, view)
             sight = sight_of(request.user)
             if sight is None:
                 return rows
@@ -224,7 +278,10 @@ def make_set_taxonomy_orgs(original: Any) -> Any:
 
 
 def _search() -> list[Target]:
-    return [Target(import_module(SEARCH), "_get_meili_access_filter", ("request",), make_access_filter)]
+    search = import_module(SEARCH)
+    for part in SEARCH_PARTS:
+        getattr(search, part)
+    return [Target(search, "_get_meili_access_filter", ("request",), make_access_filter)]
 
 
 def make_access_filter(original: Any) -> Any:
@@ -354,6 +411,7 @@ def _links() -> list[Target]:
             ("cls", "link_filter"),
             make_links,
             is_classmethod=True,
+            also=(("cls", "use_top_level_parents", "link_filter"),),
         )
         for name in ("ComponentLink", "ContainerLink")
     ]
@@ -361,22 +419,28 @@ def _links() -> list[Target]:
 
 def make_links(original: Any) -> Any:
     def filter_links(cls: Any, **link_filter: Any) -> Any:
-        rows = original(cls, **link_filter)
         sight = sight_of_request()
-        return rows if sight is None else _links_in_sight(sight, cls, rows)
+        return original(cls, **(link_filter if sight is None else link_filter | _in_sight(sight, cls, link_filter)))
 
     return filter_links
 
 
-def _links_in_sight(sight: Sight, cls: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return the links of which both ends are in sight."""
+def _in_sight(sight: Sight, cls: Any, link_filter: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the conditions by which both ends of a link are in sight, those asked for by the same name among them.
+
+    They are asked for with the rest: what the host returns may be a union or a list, which nothing can be added to.
+    """
     everywhere = cls.objects.order_by()
     courses = everywhere.values_list("downstream_context_key", flat=True).distinct()
     libraries = everywhere.values_list("upstream_context_key", flat=True).distinct()
-    return rows.filter(
-        downstream_context_key__in=[key for key in courses if sight.sees_key(key)],
-        upstream_context_key__in=[key for key in libraries if _sees_library(sight, str(key))],
-    )
+    seen: dict[str, list[Any]] = {
+        "downstream_context_key__in": [key for key in courses if sight.sees_key(key)],
+        "upstream_context_key__in": [key for key in libraries if _sees_library(sight, str(key))],
+    }
+    for name in seen.keys() & link_filter.keys():
+        wanted = set(map(str, link_filter[name]))
+        seen[name] = [key for key in seen[name] if str(key) in wanted]
+    return seen
 
 
 def _sees_library(sight: Sight, key: str) -> bool:

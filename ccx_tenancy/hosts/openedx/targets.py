@@ -16,21 +16,27 @@ _NOTHING = "nothing of that name"
 @dataclass(frozen=True, slots=True)
 class Target:
     """A function to replace: ``name`` in ``owner``, the ``parameters`` it must have, and what ``make`` puts in its
-    place, given the original."""
+    place, given the original. ``also``: the parameters of other releases, with which ours works as well."""
 
     owner: Any
     name: str
     parameters: tuple[str, ...]
     make: Callable[[Any], Any]
     is_classmethod: bool = False
+    also: tuple[tuple[str, ...], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.owner.__module__ + '.' if inspect.isclass(self.owner) else ''}{self.owner.__name__}.{self.name}"
 
     @property
+    def shapes(self) -> tuple[str, ...]:
+        """The parameters that we know, each as :meth:`found` says them."""
+        return tuple(f"({', '.join(parameters)})" for parameters in (self.parameters, *self.also))
+
+    @property
     def expected(self) -> str:
-        """The parameters, as :meth:`found` says them."""
-        return f"({', '.join(self.parameters)})"
+        """The parameters that we know, in one text."""
+        return " or ".join(self.shapes)
 
     @property
     def is_installed(self) -> bool:
@@ -95,7 +101,7 @@ class Entry(Target):
         if entry is None:
             return _NOTHING
         names = [cls.__name__ for cls in type(entry).__mro__]
-        return self.expected if set(self.parameters) <= set(names) else f"({names[0]})"
+        return self.shapes[0] if set(self.parameters) <= set(names) else f"({names[0]})"
 
     def install(self) -> None:
         """Put ours there. Once."""

@@ -16,6 +16,7 @@ from ccx_tenancy.hosts.openedx.features import feature
 from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target
 from ccx_tenancy.tenants.index import index
 from tests.counting import counted
+from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary, ContentLibraryPermission
 from tests.hosts.openedx.standin.student.models import CourseAccessRole
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +119,36 @@ def test_people_of_no_tenant_are_the_hosts_business_but_for_the_tenants_things(t
     user = User.objects.create_user("nobody", "nobody@example.com", "edx", is_staff=True)
     assert rights(user, key("Platform")) == rights(user, key("Unheard-of")) == ALL
     assert rights(user, key("Acme")) == rights(AnonymousUser(), key("Acme")) == 0
+
+
+def test_where_openedx_authz_is_asked_for_a_course_nothing_is_allowed_out_of_sight(author, staff, operator):
+    asked = []
+
+    def allows_all(user, authz_permission, course_key, legacy_permission=None):
+        asked.append((authz_permission, legacy_permission))
+        return True
+
+    may = studio.make_course_check(allows_all)
+    assert may(staff, "courses.view_course", key("Acme"), legacy_permission="read")
+    assert may(author, "courses.view_course", key("Acme")) and may(operator, "courses.view_course", key("Globex"))
+    assert asked == [("courses.view_course", "read"), ("courses.view_course", None), ("courses.view_course", None)]
+    assert not may(staff, "courses.view_course", key("Globex")) and not may(
+        author, "courses.view_course", key("Globex")
+    )
+
+
+def test_where_openedx_authz_is_asked_for_a_library_nothing_is_allowed_out_of_sight(author, staff, operator):
+    may = studio.make_library_check(lambda user, permission, library_obj: True)
+
+    def library(org):
+        return ContentLibrary.objects.create(org=Organization.objects.get(short_name=org), slug="lib")
+
+    own, foreign = library("Acme"), library("Globex")
+    assert [may(user, "view", own) for user in (author, staff, operator)] == [True] * 3
+    assert [may(user, "view", foreign) for user in (author, staff, operator)] == [False, False, True]
+    ContentLibraryPermission.objects.create(library=foreign, user=staff, access_level="read")
+    assert may(staff, "view", foreign) and not may(author, "view", foreign)
+    assert not studio.make_library_check(lambda user, permission, library_obj: False)(author, "view", own)
 
 
 def test_without_a_tenant_nothing_is_asked(django_user_model, django_assert_num_queries):
@@ -282,6 +313,38 @@ def test_a_new_taxonomy_is_the_tenants_of_whoever_makes_it(author, operator, ask
         make("t", all_orgs=True)
 
 
+class Links:
+    """What the host's models of links have: here, the conditions by which it would look for them."""
+
+    rows = [("Acme", "lib:Acme:a"), ("Acme", "lib:Globex:g"), ("Globex", "lib:Acme:a")]
+    found = {"downstream_context_key": [key(org) for org, _ in rows], "upstream_context_key": [lib for _, lib in rows]}
+
+    class objects:  # noqa: N801 - the host's name
+        @classmethod
+        def order_by(cls):
+            return cls
+
+        @classmethod
+        def values_list(cls, name, flat):
+            return SimpleNamespace(distinct=lambda: Links.found[name])
+
+    filter_links = classmethod(lambda cls, **link_filter: link_filter)
+
+
+def test_links_are_asked_for_with_both_ends_in_sight(author, operator, asked_by):
+    find = studio.make_links(Links.filter_links.__func__)
+    assert find(Links, ready_to_sync=True) == {"ready_to_sync": True}
+    asked_by(operator)
+    assert find(Links) == {}
+    asked_by(author)
+    ends = {
+        "downstream_context_key__in": [key("Acme")] * 2,
+        "upstream_context_key__in": ["lib:Acme:a"] * 2,
+    }
+    assert find(Links, use_top_level_parents=True) == {"use_top_level_parents": True, **ends}
+    assert find(Links, downstream_context_key__in=[str(key("Globex"))]) == {**ends, "downstream_context_key__in": []}
+
+
 def test_people_are_found_within_the_tenant(author, staff, operator, asked_by):
     stranger = User.objects.create_user("stranger", "stranger@globex.example")
     api.add_member(stranger, "Globex", "owner")
@@ -345,6 +408,66 @@ def test_a_function_is_replaced_wherever_it_was_imported_by_name(monkeypatch):
     assert target.is_installed
     target.remove()
     assert [home.function for home in homes] == [original] * 2
+
+
+def test_a_function_may_have_the_parameters_of_a_later_release(settings):
+    class Backend:
+        def filter_queryset(self, view):
+            return view
+
+    def patch(also):
+        target = Target(Backend, "filter_queryset", ("self", "_"), lambda found: lambda self, view: "ours", also=also)
+        return {"lists": Patch(lambda: [target], "why", "without")}
+
+    with pytest.raises(ImproperlyConfigured, match=r"parameters \(self, _\) and found \(self, view\)"):
+        patches.install(patch(()))
+    with pytest.raises(ImproperlyConfigured, match=r"parameters \(self, _\) or \(self\) and found \(self, view\)"):
+        patches.install(patch((("self",),)))
+    patches.install(patch((("self", "view"),)))
+    assert Backend().filter_queryset(1) == "ours"
+
+
+def test_what_only_later_releases_have_is_cut_where_it_is_there(monkeypatch):
+    import sys
+
+    for name in (studio.AUTH, studio.LIBRARY_PERMISSIONS, studio.LIBRARY_CHECKS, "bridgekeeper"):
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            module = ModuleType(".".join(parts[:length]))
+            module.__path__ = []
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+    sys.modules["bridgekeeper"].perms = {}
+    teak = len(studio.LIBRARY_RULES)
+    assert len(studio._permissions()) == 1 and len(studio._libraries()) == teak
+    for name in ("openedx.core.djangoapps.authz", studio.COURSE_CHECKS):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+
+    def user_has_course_permission(user, authz_permission, course_key, legacy_permission=None):
+        """The host's."""
+
+    def user_has_permission_across_lib_authz_systems(user, permission, library_obj):
+        """The host's."""
+
+    sys.modules[studio.COURSE_CHECKS].user_has_course_permission = user_has_course_permission
+    checks = sys.modules[studio.LIBRARY_CHECKS]
+    checks.user_has_permission_across_lib_authz_systems = user_has_permission_across_lib_authz_systems
+    added = [studio._permissions()[1], studio._libraries()[teak]]
+    assert [target.found() in target.shapes for target in added] == [True, True]
+
+
+def test_a_module_that_breaks_when_it_is_imported_is_not_one_that_is_absent(monkeypatch):
+    def breaks(name):
+        raise ModuleNotFoundError("No module named 'casbin'", name="casbin")
+
+    monkeypatch.setattr(studio, "import_module", breaks)
+    with pytest.raises(ModuleNotFoundError, match="casbin"):
+        studio._later(studio.COURSE_CHECKS)
+
+
+def test_a_search_api_without_the_parts_of_its_filter_is_named(monkeypatch):
+    monkeypatch.setattr(studio, "import_module", lambda name: SimpleNamespace(MAX_ORGS_IN_FILTER=1))
+    with pytest.raises(ImproperlyConfigured, match="'search'.*MAX_ACCESS_IDS_IN_FILTER"):
+        patches.install({"search": Patch(studio._search, "why", "without")})
 
 
 def test_an_entry_of_a_registry_is_replaced_also_where_the_registry_names_a_rule_once():

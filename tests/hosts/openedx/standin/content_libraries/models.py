@@ -3,15 +3,27 @@
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
+from opaque_keys.edx.locator import LibraryLocatorV2
 from organizations.models import Organization
+
+
+class ContentLibraryManager(models.Manager):
+    def get_by_key(self, library_key):
+        return self.get(org__short_name=library_key.org, slug=library_key.slug)
 
 
 class ContentLibrary(models.Model):
     org = models.ForeignKey(Organization, on_delete=models.PROTECT)
     slug = models.SlugField(allow_unicode=True)
 
+    objects = ContentLibraryManager()
+
     def __str__(self):
-        return f"lib:{self.org.short_name}:{self.slug}"
+        return str(self.library_key)
+
+    @property
+    def library_key(self):
+        return LibraryLocatorV2(org=self.org.short_name, slug=self.slug)
 
 
 class ContentLibraryPermission(models.Model):

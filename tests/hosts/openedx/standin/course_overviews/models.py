@@ -10,3 +10,7 @@ class CourseOverview(models.Model):
 
     def __str__(self):
         return str(self.id)
+
+    @classmethod
+    def get_from_id(cls, course_id):
+        return cls.objects.get(id=course_id)
