@@ -32,8 +32,8 @@ ROOT = environment.ROOT
 OUTPUT = ROOT / "build" / "test"
 COVERAGE = OUTPUT / "coverage"
 MINIMUM_COVERAGE = 95
-EXTRAS = ("test", "lint", "types", "docs", "postgresql", "redis", "jwt", "schema", "hub", "stripe")
-OTHER_EXTRAS = ("test", "redis", "jwt", "schema", "hub", "stripe")
+EXTRAS = ("test", "lint", "types", "docs", "postgresql", "redis", "jwt", "schema", "hub", "stripe", "authz")
+OTHER_EXTRAS = ("test", "redis", "jwt", "schema", "hub", "stripe", "authz")
 BUILD_PACKAGES = "gcc libmariadb-dev pkg-config python3-dev"
 
 # What runs on each further database: all but the browser's tests, which have a leg, and the tests that use no database.

@@ -1,21 +1,30 @@
 """openedx-authz, the host's coming way to keep roles: used where the package is installed and its flag is on.
 
 It stands in releases after Teak. Its roles are given for one course or library each, so an author of an organization
-has one for each; a new course is covered at the next change of a membership, or by ``host_roles apply``.
+has one for each; a new course is covered at the next change of a membership, or by ``host_roles apply``. CCXs have no
+roles there, and courses with keys of the old form neither: the package refuses both.
+
+Tried against its versions 0.23, 1.11 and 1.35. It keeps roles in its tables and, for each process, in memory; a
+rollback undoes the first alone, which :func:`forget` makes up for.
 """
 
 from __future__ import annotations
 
+import inspect
+import logging
 from collections.abc import Collection, Iterable
 from importlib import import_module
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError
 from django.db.models import Q
 
 from ccx_tenancy.errors import TenancyError
-from ccx_tenancy.partition import owners
+
+logger = logging.getLogger(__name__)
 
 PACKAGE = "openedx_authz"
 #: The package's functions for the roles of users, with the parameters by which they are called.
@@ -25,6 +34,10 @@ FUNCTIONS = {
     "unassign_role_from_user": ("user_external_key", "role_external_key", "scope_external_key"),
     "get_user_role_assignments": ("user_external_key",),
 }
+#: The package's class that holds the roles in memory, and its method to have every process read them anew.
+MEMORY = "openedx_authz.engine.enforcer"
+ENFORCER = "AuthzEnforcer"
+INVALIDATE = "invalidate_policy_cache"
 #: Where the host keeps its flag, and the flag's name.
 TOGGLES = "openedx.core.toggles"
 FLAG = "AUTHZ_COURSE_AUTHORING_FLAG"
@@ -35,6 +48,9 @@ LIBRARIES = "content_libraries.ContentLibrary"
 
 COURSE_ROLE = "course_staff"
 LIBRARY_ROLE = "library_author"
+
+#: How a key begins for which the package takes roles, among those that the host's table of courses holds.
+COURSE_SCOPE = "course-v1:"
 
 
 def is_on() -> bool:
@@ -49,10 +65,7 @@ def is_on() -> bool:
 
 
 def scopes_of(organizations: Collection[str]) -> dict[str, list[tuple[str, str]]]:
-    """Return the courses (CCX included) and libraries of organizations, each with the role that an author has there.
-
-    A CCX that was bought is its buyer's. Two queries.
-    """
+    """Return the courses and libraries of organizations, each with the role that an author has there. Two queries."""
     found: dict[str, list[tuple[str, str]]] = {name: [] for name in organizations}
     if not found:
         return found
@@ -61,13 +74,9 @@ def scopes_of(organizations: Collection[str]) -> dict[str, list[tuple[str, str]]
     named = Q(pk__in=[])
     for name in organizations:
         named |= Q(org__iexact=name)
-    runners = {one.key: one.runner for one in owners.bought()}
     for organization, key in courses.filter(named).values_list("org", "id"):
-        if str(key) not in runners:
+        if str(key).startswith(COURSE_SCOPE):
             found[spelled[organization.lower()]].append((str(key), COURSE_ROLE))
-    for bought, runner in runners.items():
-        if runner in spelled:
-            found[spelled[runner]].append((bought, COURSE_ROLE))
     libraries: Any = apps.get_model(LIBRARIES)._base_manager
     rows = libraries.filter(org__short_name__in=list(organizations)).values_list("org__short_name", "slug")
     for organization, slug in rows:
@@ -100,9 +109,48 @@ def withdraw(user_id: int, role: str, scope: str) -> None:
         _call("unassign_role_from_user", name, role, scope)
 
 
-def _call(function: str, *values: str) -> Any:
-    called = getattr(import_module(API), function)
+def forget() -> None:
+    """Have every process read the roles from the tables again, after a rollback: what was never given is still in this
+    one's memory, and would be allowed there. Does nothing where the package is not installed."""
+    if not apps.is_installed(PACKAGE):
+        return
     try:
-        return called(**dict(zip(FUNCTIONS[function], values, strict=True)))
-    except ValueError as error:
+        getattr(getattr(import_module(MEMORY), ENFORCER), INVALIDATE)()
+    except (ImportError, AttributeError, DatabaseError):
+        logger.exception("openedx-authz may still allow in this process what was rolled back: restart it.")
+
+
+def problems() -> list[str]:
+    """Return a sentence for each thing that we call and the installed package does not have as we know it."""
+    found = [problem for name in FUNCTIONS if (problem := _problem(name)) is not None]
+    try:
+        getattr(getattr(import_module(MEMORY), ENFORCER), INVALIDATE)
+    except (ImportError, AttributeError) as missing:
+        found.append(f"openedx-authz: {missing}.")
+    return found
+
+
+def _problem(function: str) -> str | None:
+    parameters = FUNCTIONS[function]
+    try:
+        signature = inspect.signature(getattr(import_module(API), function))
+    except (ImportError, AttributeError) as missing:
+        return f"openedx-authz: {missing}."
+    try:
+        signature.bind(**dict.fromkeys(parameters))
+    except TypeError:
+        return f"{API}.{function} is called with ({', '.join(parameters)}) and takes {signature}."
+    return None
+
+
+def _call(function: str, *values: str) -> Any:
+    problem = _problem(function)
+    if problem is not None:
+        raise TenancyError(
+            f"This release of openedx-authz is not known. {problem} Use a release of ccx-tenancy that knows it; until"
+            " then CCX_TENANCY['PROJECT_ROLES'] = False lets memberships change, and gives no roles of the host."
+        )
+    try:
+        return getattr(import_module(API), function)(**dict(zip(FUNCTIONS[function], values, strict=True)))
+    except (ValueError, ObjectDoesNotExist) as error:
         raise TenancyError(f"openedx-authz refuses {function}({', '.join(values)}): {error}") from error

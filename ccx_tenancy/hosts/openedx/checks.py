@@ -8,7 +8,7 @@ E101: an app of ours is not installed. E102: a middleware of ours is missing. E1
 E104: the order is wrong. E105: ``CCX_TENANCY["SURFACE"]`` is that of the other service.
 E106: our backend is missing or stands behind the host's. E107: a step of the host's filters is missing.
 W101: ``CCX_TENANCY["HOST"]`` is not our adapter. W102: a patch of the host is switched off.
-W103 is in ``static.py``.
+W103 is in ``static.py``. W104: openedx-authz is installed and not as we know it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_started
 
 from ccx_tenancy.conf import conf
-from ccx_tenancy.hosts.openedx import OpenEdxHost, patches
+from ccx_tenancy.hosts.openedx import OpenEdxHost, authz, patches
 from ccx_tenancy.hosts.openedx.settings import placement
 
 #: Names the receiver that refuses requests.
@@ -85,6 +85,16 @@ def check_plugin(**kwargs: Any) -> list[CheckMessage]:
         for name in patches.PATCHES
         if name in conf.host_patches_off
     ]
+    if apps.is_installed(authz.PACKAGE):
+        messages += [
+            Warning(
+                problem,
+                hint="Use a release of ccx-tenancy that knows it. Until then authors get no roles of openedx-authz, and"
+                " with its flag on CCX_TENANCY['PROJECT_ROLES'] must be False for memberships to change.",
+                id="ccx_tenancy.W104",
+            )
+            for problem in authz.problems()
+        ]
     return messages
 
 

@@ -12,7 +12,8 @@ course creators that Studio's pages ask is in Studio alone; openedx-authz where 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import contextlib
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -72,6 +73,9 @@ class System(Protocol):
     def take(self, grant: Grant) -> None:
         """Take it."""
 
+    def forget(self) -> None:
+        """What was given and taken was rolled back: see that nothing of it is left outside of the database."""
+
 
 class CourseRoles:
     """The host's table of course roles, with rows for whole organizations."""
@@ -104,6 +108,9 @@ class CourseRoles:
         )
         for row in rows:
             row.delete()
+
+    def forget(self) -> None:
+        """All of it is in the database."""
 
     def _rows(self) -> Any:
         return apps.get_model("student.CourseAccessRole")._base_manager
@@ -152,6 +159,9 @@ class Creators:
             rows = self._rows().filter(user_id=grant.user_id, state="granted", all_organizations=False)
             rows.update(state="unrequested")
 
+    def forget(self) -> None:
+        """All of it is in the database."""
+
     def _rows(self) -> Any:
         return apps.get_model(self._label)._base_manager
 
@@ -160,7 +170,7 @@ class Creators:
 
 
 class AuthzRoles:
-    """Roles of openedx-authz, for each course and library of an organization: it knows no organizations."""
+    """Roles of openedx-authz, for each course and library: not all its versions know organizations."""
 
     name = "authz"
 
@@ -169,7 +179,7 @@ class AuthzRoles:
         return authz.is_on()
 
     def wanted(self, authors: Iterable[tuple[int, str]]) -> Iterable[Grant]:
-        """A role for each author on each course, CCX and library."""
+        """A role for each author on each course and library."""
         pairs = list(authors)
         scopes = authz.scopes_of({name for _, name in pairs})
         return [
@@ -189,6 +199,10 @@ class AuthzRoles:
     def take(self, grant: Grant) -> None:
         """Withdraw it."""
         authz.withdraw(grant.user_id, grant.role, grant.scope)
+
+    def forget(self) -> None:
+        """The package keeps roles in memory, too."""
+        authz.forget()
 
 
 SYSTEMS: tuple[System, ...] = (CourseRoles(), Creators(), AuthzRoles())
@@ -220,7 +234,7 @@ def plan_roles(users: Collection[int] | None = None, *, withdraw: bool = False) 
 def apply_roles(plan: RolePlan) -> None:
     """Do what a plan says, all or nothing, and remember what was given."""
     systems = {system.name: system for system in _available()}
-    with transaction.atomic():
+    with _all_or_nothing():
         for grant in plan.take:
             systems[grant.system].take(grant)
             _remembered(grant).delete()
@@ -239,9 +253,20 @@ def follow(sender: Any, user_id: int, **kwargs: Any) -> None:
     """
     if not conf.project_roles:
         return
-    with transaction.atomic():
+    with _all_or_nothing():
         get_user_model()._default_manager.select_for_update().filter(pk=user_id).first()
         apply_roles(plan_roles([user_id]))
+
+
+@contextlib.contextmanager
+def _all_or_nothing() -> Iterator[None]:
+    try:
+        with transaction.atomic():
+            yield
+    except BaseException:
+        for system in SYSTEMS:
+            system.forget()
+        raise
 
 
 def _available() -> list[System]:

@@ -13,7 +13,6 @@ from ccx_tenancy import api
 from ccx_tenancy.errors import TenancyError
 from ccx_tenancy.hosts.openedx import authz, projection
 from ccx_tenancy.hosts.openedx.models import ProjectedRole
-from ccx_tenancy.partition import owners
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 from tests.hosts.openedx.standin.student.models import CourseAccessRole
@@ -140,6 +139,7 @@ def package(monkeypatch):
 
     for function in (assign_role_to_user_in_scope, unassign_role_from_user, get_user_role_assignments):
         setattr(module, function.__name__, function)
+    module.AuthzEnforcer = SimpleNamespace(invalidate_policy_cache=lambda: None)
     monkeypatch.setattr(authz, "import_module", lambda name: module)
     monkeypatch.setattr(authz, "is_on", lambda: True)
     return given
@@ -162,16 +162,11 @@ def test_authors_have_a_role_on_each_course_and_library_where_openedx_authz_is_o
     assert package == set()
 
 
-def test_authors_of_the_buyer_and_not_of_the_seller_have_the_role_on_a_ccx_that_was_bought(
-    author, package, monkeypatch
-):
-    pairs = {3: ("course-v1:Acme+Sold+1", "globex"), 4: ("course-v1:Globex+Bought+1", "acme")}
-    for key, _ in pairs.values():
-        course = CourseKey.from_string(key)
-        CourseOverview.objects.create(id=course, org=course.org)
-    monkeypatch.setattr(owners, "_registered", [SimpleNamespace(by_number=lambda: pairs)])
+def test_what_openedx_authz_takes_no_roles_for_is_left_out(author, package):
+    for key in ("course-v1:Acme+A+1", "Acme/Old/1"):
+        CourseOverview.objects.create(id=CourseKey.from_string(key), org="Acme")
     call_command("host_roles", "apply")
-    assert package == {("author", "course_staff", "course-v1:Globex+Bought+1")}
+    assert package == {("author", "course_staff", "course-v1:Acme+A+1")}
 
 
 def test_what_openedx_authz_refuses_changes_nothing_and_is_named(author, package):
@@ -182,5 +177,46 @@ def test_what_openedx_authz_refuses_changes_nothing_and_is_named(author, package
     assert ProjectedRole.objects.filter(system="authz").count() == 0
 
 
+def test_an_openedx_authz_of_another_shape_is_named_and_called_by_nobody(author, package, monkeypatch):
+    module = authz.import_module(authz.API)
+    assert authz.problems() == []
+
+    def unassign_role_from_user(user_external_key, role_external_key, scope_external_key, reason=""):
+        """May be called as before."""
+
+    def assign_role_to_user_in_scope(user, role, scope):
+        pytest.fail("Nobody calls it.")
+
+    monkeypatch.setattr(module, "unassign_role_from_user", unassign_role_from_user)
+    monkeypatch.setattr(module, "assign_role_to_user_in_scope", assign_role_to_user_in_scope)
+    monkeypatch.delattr(module, "AuthzEnforcer")
+    changed, gone = authz.problems()
+    assert "assign_role_to_user_in_scope is called with (user_external_key, role_external_key" in changed
+    assert "takes (user, role, scope)" in changed and "AuthzEnforcer" in gone
+    CourseOverview.objects.create(id=CourseKey.from_string("course-v1:Acme+A+1"), org="Acme")
+    with pytest.raises(TenancyError, match=r"not known.*takes \(user, role, scope\).*PROJECT_ROLES"):
+        projection.apply_roles(projection.plan_roles())
+    monkeypatch.delattr(module, "get_user_role_assignments")
+    with pytest.raises(TenancyError, match="no attribute 'get_user_role_assignments'"):
+        projection.plan_roles()
+
+
+def test_what_was_rolled_back_is_forgotten_by_every_system_and_what_went_well_is_not(author, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(projection.AuthzRoles, "forget", lambda self: forgotten.append(self.name))
+    plan = projection.plan_roles(withdraw=True)
+    projection.apply_roles(plan)
+    assert forgotten == []
+
+    def refuse(self, grant):
+        raise ValueError("refused")
+
+    monkeypatch.setattr(projection.CourseRoles, "give", refuse)
+    with pytest.raises(ValueError, match="refused"):
+        projection.apply_roles(projection.plan_roles())
+    assert forgotten == ["authz"] and roles(author) == set()
+
+
 def test_without_the_package_or_its_flag_there_is_nothing_to_do(author):
     assert not authz.is_on()
+    authz.forget()

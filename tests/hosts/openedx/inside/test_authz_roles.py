@@ -1,0 +1,112 @@
+"""Roles of authors in the real openedx-authz, over stand-ins of the host's courses and libraries."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from opaque_keys.edx.keys import CourseKey
+from openedx_authz.api.users import is_user_allowed
+from organizations.models import Organization
+
+from ccx_tenancy import api
+from ccx_tenancy.errors import TenancyError
+from ccx_tenancy.hosts.openedx import authz, projection
+from ccx_tenancy.hosts.openedx.models import ProjectedRole
+from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary
+from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
+
+pytestmark = pytest.mark.django_db
+
+COURSE, LIBRARY = "course-v1:Acme+A+1", "lib:Acme:lib2"
+CCX, OLD = "ccx-v1:Acme+A+1+ccx@3", "Acme/Old/1"
+GIVEN = {(COURSE, authz.COURSE_ROLE), (LIBRARY, authz.LIBRARY_ROLE)}
+
+
+@pytest.fixture(autouse=True)
+def package(db, monkeypatch):
+    """The package with the roles that it defines, read from the tables of this test; the host's flag is on."""
+    for name in ("openedx", "openedx.core", authz.TOGGLES):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    setattr(sys.modules[authz.TOGGLES], authz.FLAG, SimpleNamespace(is_enabled=lambda: True))
+    authz.forget()
+    call_command("load_policies")
+    assert authz.is_on()
+
+
+@pytest.fixture
+def author(package, django_capture_on_commit_callbacks):
+    for key, name in (("acme", "Acme"), ("globex", "Globex")):
+        api.create_tenant(key, name=name, domain=f"{key}.localhost", organizations=[name])
+        course = CourseKey.from_string(f"course-v1:{name}+A+1")
+        CourseOverview.objects.create(id=course, org=name)
+        ContentLibrary.objects.create(org=Organization.objects.get(short_name=name), slug="lib2")
+    user = User.objects.create_user("author")
+    with django_capture_on_commit_callbacks(execute=True):
+        api.add_member(user, "Acme", "author")
+    return user
+
+
+def may(course=COURSE, library=LIBRARY):
+    """What the package allows the author: to see the course, to edit the library."""
+    seen = is_user_allowed("author", "courses.view_course", course)
+    return seen, is_user_allowed("author", "content_libraries.edit_library_content", library)
+
+
+def test_what_we_call_is_there_as_we_know_it():
+    assert authz.problems() == []
+
+
+def test_an_author_may_where_the_membership_says_and_nowhere_else(author, django_capture_on_commit_callbacks):
+    assert authz.assigned("author") == GIVEN
+    assert may() == (True, True)
+    assert may("course-v1:Globex+A+1", "lib:Globex:lib2") == (False, False)
+    call_command("host_roles", "apply")
+    assert authz.assigned("author") == GIVEN
+    with django_capture_on_commit_callbacks(execute=True):
+        api.remove_member(author, "Acme")
+    assert authz.assigned("author") == set()
+    assert may() == (False, False)
+
+
+def test_a_course_that_is_new_is_covered_by_the_command(author):
+    key = "course-v1:Acme+New+1"
+    CourseOverview.objects.create(id=CourseKey.from_string(key), org="Acme")
+    assert may(course=key)[0] is False
+    call_command("host_roles", "apply")
+    assert may(course=key)[0] is True
+
+
+@pytest.mark.parametrize("key", [CCX, OLD])
+def test_what_the_package_refuses_is_not_given(author, key):
+    CourseOverview.objects.create(id=CourseKey.from_string(key), org="Acme")
+    call_command("host_roles", "apply")
+    assert authz.assigned("author") == GIVEN
+    with pytest.raises(TenancyError, match="refuses assign_role_to_user_in_scope"):
+        authz.assign(author.pk, authz.COURSE_ROLE, key)
+
+
+@pytest.mark.parametrize("refused", [CCX, OLD])
+def test_a_plan_that_is_refused_leaves_no_right_not_even_in_the_memory_of_the_process(author, refused):
+    projection.apply_roles(projection.plan_roles(withdraw=True))
+    first, second = (projection.Grant("authz", scope, author.pk, authz.COURSE_ROLE) for scope in (COURSE, refused))
+    with pytest.raises(TenancyError):
+        projection.apply_roles(projection.RolePlan(give=(first, second), take=(), kept=0))
+    assert authz.assigned("author") == set() and may() == (False, False)
+    assert not ProjectedRole.objects.exists()
+    projection.apply_roles(projection.plan_roles())
+    assert authz.assigned("author") == GIVEN and may() == (True, True)
+
+
+def test_who_was_refused_while_a_membership_changed_has_no_right_either(author, monkeypatch):
+    projection.apply_roles(projection.plan_roles(withdraw=True))
+
+    def refuse(self, grant):
+        raise TenancyError("refused")
+
+    monkeypatch.setattr(projection.CourseRoles, "give", refuse)
+    monkeypatch.setattr(projection, "_authors", lambda users: [(author.pk, "Acme")])
+    with pytest.raises(TenancyError, match="refused"):
+        projection.follow(None, user_id=author.pk)
+    assert authz.assigned("author") == set() and may() == (False, False)
