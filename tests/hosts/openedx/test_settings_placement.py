@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_started
 from django.test import Client, override_settings
 
+from ccx_tenancy.hosts.openedx import authz
 from ccx_tenancy.hosts.openedx.checks import REFUSAL, check_plugin, refuse_requests_unless_effective
 from ccx_tenancy.hosts.openedx.settings import common, placement, production, test
 
@@ -61,6 +62,23 @@ def test_each_service_gets_apps_middleware_and_its_surface_and_keeps_what_it_had
         assert ours in settings.MIDDLEWARE
     assert placement.order_problems(settings.MIDDLEWARE) == []
     assert settings.CCX_TENANCY["SURFACE"] == surface
+
+
+class Derived:
+    """How releases after Teak write a setting that is worked out when all others are there."""
+
+    def __init__(self, calculate_value):
+        self.calculate_value = calculate_value
+
+
+@pytest.mark.parametrize(("name", "surface"), [("lms", "lms"), ("cms", "studio")])
+def test_a_service_is_known_by_a_setting_that_is_still_to_be_worked_out(name, surface):
+    later = Derived(lambda settings: f"{settings.SERVICE_VARIANT}.urls")
+    settings = service(name, ROOT_URLCONF=later, SERVICE_VARIANT=name)
+    common.plugin_settings(settings)
+    assert settings.CCX_TENANCY["SURFACE"] == surface and settings.ROOT_URLCONF is later
+    with pytest.raises(ImproperlyConfigured, match=r"ROOT_URLCONF is 'shop\.urls'"):
+        common.plugin_settings(service(name, ROOT_URLCONF=later, SERVICE_VARIANT="shop"))
 
 
 def test_our_backend_stands_before_the_hosts_for_passwords_and_the_social_ones_stay():
@@ -222,6 +240,17 @@ def test_the_check_sees_the_surface_of_the_other_service():
 def test_the_check_warns_where_another_adapter_answers_for_the_platform():
     with override_settings(**{**installed(), "CCX_TENANCY": {}}):
         assert ids() == ["ccx_tenancy.W101"]
+
+
+def test_the_check_warns_of_an_openedx_authz_that_is_not_as_we_know_it(monkeypatch):
+    with override_settings(**installed()):
+        assert ids() == []
+        # Whose package has no such modules.
+        monkeypatch.setattr(authz, "PACKAGE", "organizations")
+        monkeypatch.setattr(authz, "API", "organizations.users")
+        monkeypatch.setattr(authz, "MEMORY", "organizations.engine")
+        assert ids() == ["ccx_tenancy.W104"] * 4
+        assert "No module named 'organizations.users'" in check_plugin()[0].msg
 
 
 def test_the_check_sees_an_app_that_is_not_installed():

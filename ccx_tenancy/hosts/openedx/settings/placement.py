@@ -106,7 +106,7 @@ def install(settings: Any) -> None:
 
 def surface_of(settings: Any) -> str:
     """Return ``"lms"`` or ``"studio"`` for a service's settings. Raises ImproperlyConfigured for another project."""
-    found = getattr(settings, "ROOT_URLCONF", None)
+    found = _root_urlconf(settings)
     if found not in SURFACES:
         raise ImproperlyConfigured(
             f"ccx_tenancy is loaded as an Open edX plug-in, but ROOT_URLCONF is {found!r}; known are"
@@ -118,7 +118,14 @@ def surface_of(settings: Any) -> str:
 
 def is_open_edx(settings: Any) -> bool:
     """Whether these are the settings of an LMS or a Studio."""
-    return getattr(settings, "ROOT_URLCONF", None) in SURFACES
+    return _root_urlconf(settings) in SURFACES
+
+
+def _root_urlconf(settings: Any) -> Any:
+    found = getattr(settings, "ROOT_URLCONF", None)
+    # Releases after Teak work it out from other settings, when all are there: after the plug-ins' own for ``common``.
+    work_out = getattr(found, "calculate_value", None)
+    return found if work_out is None else work_out(settings)
 
 
 def add_apps(installed: list[str]) -> None:
