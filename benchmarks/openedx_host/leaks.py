@@ -10,8 +10,14 @@ Routes come from the URL configuration (``tests/openedx_host/inside/routes.py``)
 redirect to something that is no sign-in page, or a body with a name of the other tenant; ``strict`` leaves out answers
 that are the same for an object that does not exist; ``read`` is strict with 2xx; ``all 404`` counts the
 routes of which every path was answered so. ``foreign`` counts the distinct names
-of the other tenant's objects in a list. Nothing is written by it but sessions; ``--writes`` sends POST, PUT, PATCH and
-DELETE with an empty body as well.
+of the other tenant's objects in a list. Nothing is written by it but sessions.
+
+``--writes`` sends POST, PUT, PATCH and DELETE instead, each with what such routes read, as JSON and as a form; compares
+the rows of all tables before and after (``recording.py``), and undoes it. *by path* the route is given keys of the
+target, and the body the asker's own things; *by body* the route is given the asker's own keys, or none, and the body
+the target's keys; *by person* the body names the other tenant's people. ``changed`` counts the routes after which any
+row, document or mail was another, ``theirs`` those after which one of the other tenant's was; ``reached`` those with
+an answer unlike the one for what does not exist.
 """
 
 import argparse
@@ -22,6 +28,7 @@ import sys
 import warnings
 from collections import Counter
 from pathlib import Path
+from urllib.parse import urlencode
 
 INSIDE = Path(__file__).resolve().parents[2] / "tests" / "openedx_host" / "inside"
 ACTORS = ("anonymous", "acme_learner", "acme_author", "acme_staff", "globex_learner", "super")
@@ -30,10 +37,13 @@ SIGN_IN = re.compile(r"/(login|signin|register|signup|oauth2|auth/login|signin_r
 #: What names an object: a key of any kind, the words that the seeds put into titles, a taxonomy, an address.
 NAMES = r"(?:[\w.-]+:{0}[+:][\w+:@.-]+|{0}[-_ ][\w-]+(?: [a-z]+)?|[\w.+-]+@{1}\.example|/{0}/[\w.-]+|\"{0}\"|{0}\b)"
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
+WAYS = ("path", "body", "person")
 
 
 def boot(service):
     """Set up the platform in this process."""
+    import recording  # noqa: F401 - listens to MongoDB from the start
+
     os.environ.setdefault("SERVICE_VARIANT", service)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{service}.envs.{os.environ.get('HOST_SETTINGS', 'production')}")
     sys.path[:0] = [str(Path.cwd()), str(INSIDE)]
@@ -52,6 +62,9 @@ def boot(service):
     from django.urls import get_resolver
 
     get_resolver().url_patterns  # noqa: B018 - imports them all
+    from django.conf import settings
+
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     logging.disable(logging.CRITICAL)
     return apps.is_installed("ccx_tenancy")
 
@@ -163,6 +176,130 @@ def measure_routes(host, methods, service, *, actors=ACTORS, most_paths=None):
     return rows
 
 
+#: What routes read from a body, by where the values come from.
+_KEY_FIELDS = ("course_id", "course_key", "course", "course_ids", "courses", "key", "master_course_id", "context_key")
+_USAGE_FIELDS = ("usage_id", "usage_key", "usage_keys", "location", "problem_to_reset", "block_key", "block_id", "url")
+_PERSON_FIELDS = ("username", "user", "user_name", "usernames", "student", "student_id", "identifier", "identifiers")
+_ADDRESS_FIELDS = ("email", "unique_student_identifier", "emails", "email_or_username", "student-id", "new_users")
+_PLAIN_FIELDS = json.loads(
+    """
+    {"action": "enroll", "enrollment_action": "enroll", "rolename": "staff", "mode": "audit", "is_active": true,
+     "email_opt_in": "true", "auto_enroll": true, "email_students": true, "all_students": "false", "value": "x",
+     "delete_module": "false", "only_if_higher": "false", "name": "x", "title": "x", "display_name": "x", "reason": "x",
+     "completion": 1, "blocks": {}, "raw_body": "x", "body": "x", "type": "discussion", "topic_id": "course",
+     "due_datetime": "2030-01-01T00:00", "password": "edx", "comments": "x", "send_to": "[\\"myself\\"]",
+     "subject": "x", "message": "x", "allow": "true", "role": "staff", "cohort": "x",
+     "assignment_type": "manual", "group_id": 1}
+    """
+)
+
+
+def people_of(org):
+    """Return name, address and number of a learner of an organization; of nobody where there is none."""
+    from django.contrib.auth import get_user_model
+
+    name = f"{org.lower()}_learner"
+    user = get_user_model().objects.filter(username=name).first()
+    return name, f"{name}@{org.lower()}.example", user.pk if user else 999
+
+
+def body_for(org_of_keys, org_of_people):
+    """Return the fields of a body: keys of one organization (None: no keys), people of one."""
+    name, address, number = people_of(org_of_people)
+    fields = dict(_PLAIN_FIELDS)
+    fields.update(dict.fromkeys(_PERSON_FIELDS, name))
+    fields.update(dict.fromkeys(_ADDRESS_FIELDS, address))
+    fields["user_id"] = number
+    if org_of_keys is not None:
+        course, _, _ = TARGETS[org_of_keys]
+        key = f"course-v1:{org_of_keys}+{course}+2026"
+        usage = key.replace("course-v1:", "block-v1:") + "+type@problem+block@problem1"
+        fields.update(dict.fromkeys(_KEY_FIELDS, key))
+        fields.update(dict.fromkeys(_USAGE_FIELDS, usage))
+        fields["course_details"] = {"course_id": key}
+        fields["courses"] = [key]
+        fields["blocks"] = {usage: 1.0}
+    return fields
+
+
+def send(client, method, path, fields, kind):
+    """Send a body as ``json`` or ``form``, undo what it does; return the answer as :func:`ask` and what it changed."""
+    from recording import recorded
+
+    if kind == "json":
+        data, content_type = json.dumps(fields), "application/json"
+    else:
+        texts = {
+            name: value if isinstance(value, str) else json.dumps(value) if isinstance(value, (dict, bool)) else value
+            for name, value in fields.items()
+        }
+        data, content_type = urlencode(texts, doseq=True), "application/x-www-form-urlencoded"
+    with recorded() as changes:
+        try:
+            answer = client.generic(method, path, data, content_type=content_type)
+            body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+            found = answer.status_code, answer.headers.get("Location", ""), body.decode("utf-8", "replace")
+        except Exception as error:
+            found = 599, "", f"{type(error).__name__}: {error}"
+    return found, changes
+
+
+def measure_writes(host, service, *, actors=ACTORS, most_paths=None, ways=WAYS, methods=WRITES):
+    """Return a row for each way, actor and method; see the top of this file."""
+    from django.contrib.auth import get_user_model
+    from routes import paths_with_keys, paths_without_keys
+
+    users = set(get_user_model().objects.filter(username__startswith="globex").values_list("pk", flat=True))
+    skipped = re.compile(r"logout|/admin/|heartbeat|/debug/|swagger|api-docs|/schema|auto_auth|/tenancy/")
+    paths = {
+        org: {p: found[:most_paths] for p, _, found in paths_with_keys(org, *names) if not skipped.search(f"/{p}")}
+        for org, names in TARGETS.items()
+    }
+    keyless = [path for path in paths_without_keys(most_ids=1) if not skipped.search(path)]
+    own = {pattern: found for pattern, found in paths["Acme"].items() if found}
+    rows = []
+    for way in ways:
+        if way == "path":
+            cases = [
+                (pattern, list(zip(found, paths["Nowhere"][pattern], strict=False)))
+                for pattern, found in paths["Globex"].items()
+            ]
+            bodies = body_for(None, "Acme"), body_for(None, "Acme")
+        else:
+            cases = [(path, [(path, path)]) for path in keyless]
+            cases += [(pattern, [(path, path) for path in found]) for pattern, found in own.items()]
+            keys = ("Globex", "Nowhere") if way == "body" else (None, None)
+            bodies = body_for(keys[0], "Acme" if way == "body" else "Globex"), body_for(keys[1], "Acme")
+            if way == "person":
+                bodies = bodies[0], body_for(None, "Nowhere")
+        for actor in actors:
+            for method in methods:
+                counts, at = Counter(), []
+                client = client_of(actor, host)
+                for _, pairs in cases:
+                    kinds, statuses = {"routes"}, set()
+                    for path, other in pairs:
+                        for kind in ("json", "form"):
+                            answer, changes = send(client, method, path, bodies[0], kind)
+                            theirs = sorted(changes.belonging_to("Globex", users))
+                            new = {"changed"} if not changes.is_empty else set()
+                            new |= {"theirs"} if theirs else set()
+                            new |= {"5xx"} if answer[0] >= 500 else set()
+                            statuses.add(answer[0])
+                            nothing = 404, "", ""
+                            if answer[0] != 404:
+                                nothing, _ = send(client, method, other, bodies[1], kind)
+                                if answer[0] < 500 and sameness(answer, "Globex") != sameness(nothing, "Nowhere"):
+                                    new.add("reached")
+                            if new & {"theirs", "reached"}:
+                                at.append([kind, answer[0], nothing[0], path, theirs, sorted(changes.changed)])
+                            kinds |= new
+                    counts.update(kinds | ({"all 404"} if statuses == {404} else set()))
+                rows.append({"way": way, "actor": actor, "method": method, **counts, "at": at})
+                print(service, way, actor, method, dict(counts), flush=True)
+    return rows
+
+
 def _kinds_of(answer, org, path, *, is_same, is_read):
     kinds = {"5xx"} if answer[0] >= 500 else set()
     if is_leak(answer, org, path):
@@ -221,6 +358,11 @@ def report(files):
             print(
                 f"{row['target']:8}{row['actor']:16}{row['method']:8}" + "".join(f"{row.get(c, 0):>9}" for c in columns)
             )
+        for row in run.get("writes", ()):
+            print(
+                f"{row['way']:8}{row['actor']:16}{row['method']:8}"
+                + "".join(f"{row.get(c, 0):>9}" for c in ("routes", "changed", "theirs", "reached", "all 404", "5xx"))
+            )
         for row in run["lists"]:
             print(
                 f"lists   {row['actor']:16}"
@@ -234,6 +376,8 @@ def main():
     parser.add_argument("--host", default="acme.localhost")
     parser.add_argument("--out")
     parser.add_argument("--writes", action="store_true")
+    parser.add_argument("--methods", nargs="+", choices=WRITES, default=WRITES)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--only", choices=("routes", "lists"))
     parser.add_argument("--actors", nargs="+", choices=ACTORS, default=ACTORS)
     parser.add_argument("--paths", type=int, help="ask so many paths of a route; default: all")
@@ -244,14 +388,29 @@ def main():
     plugged = boot(options.service)
     if plugged:
         make_tenants()
-    result = {"service": options.service, "host": options.host, "plugged": plugged, "routes": [], "lists": []}
+    result = {
+        "service": options.service,
+        "host": options.host,
+        "plugged": plugged,
+        "routes": [],
+        "lists": [],
+        "writes": [],
+    }
     for actor in options.actors:
-        if options.only != "routes":
+        if options.only != "routes" and not options.writes:
             result["lists"] += measure_lists(options.host, options.service, actors=(actor,))
-        if options.only != "lists":
-            methods = WRITES if options.writes else ("GET",)
+        if options.writes:
+            result["writes"] += measure_writes(
+                options.host,
+                options.service,
+                actors=(actor,),
+                most_paths=options.paths,
+                ways=options.ways,
+                methods=options.methods,
+            )
+        elif options.only != "lists":
             result["routes"] += measure_routes(
-                options.host, methods, options.service, actors=(actor,), most_paths=options.paths
+                options.host, ("GET",), options.service, actors=(actor,), most_paths=options.paths
             )
         if options.out:
             Path(options.out).write_text(json.dumps(result, indent=1))

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db.models.signals import post_delete, post_save, pre_save
 
-from ccx_tenancy.hosts.openedx import enrollment, notes, projection, registration
+from ccx_tenancy.hosts.openedx import enrollment, notes, projection, registration, rows
 from ccx_tenancy.hosts.openedx.models import RevisionNote
 from ccx_tenancy.membership import signals
 from ccx_tenancy.site_config.freshness import bump_site
@@ -27,6 +27,8 @@ def connect() -> None:
     post_save.connect(
         registration.join, sender=settings.AUTH_USER_MODEL, dispatch_uid="ccx_tenancy.openedx.registration"
     )
+    for model in rows.models_with_parents():
+        pre_save.connect(rows.check_parents, sender=model, dispatch_uid="ccx_tenancy.openedx.parents")
     for signal in (signals.membership_added, signals.membership_changed, signals.membership_removed):
         signal.connect(projection.follow, dispatch_uid="ccx_tenancy.openedx.projection")
 

@@ -14,8 +14,12 @@ sees what the CCX is made of, and that the coach is one; no roster, no team, no 
 request names such a CCX, roles on the master course and on the seller's whole organization are not seen: the host reads
 the organization off the key, asks the master course who may coach, and would take the seller's staff for the CCX's.
 
-*Of people*: accounts, and rows that are one for an account. On a tenant's site its members and who is or was enrolled
-or in a team there; on the platform's own hosts, for signed-in people, those with whom they share a tenant.
+*Of what hangs on such a row*: a model without a key of its own, each row of which belongs to one that is cut: attempts
+at an exam, memberships of a team. It is seen where that row is.
+
+*Of people*: accounts, rows that are one for an account, and rows without a course that each belong to one account. On a
+tenant's site its members and who is or was enrolled or in a team there; on the platform's own hosts, for signed-in
+people, those with whom they share a tenant.
 
 Platform operators see all, and so does whoever finds out whose a session or a token is, and our own rooms
 (:func:`uncut`). With no tenant nothing is cut. A cut is a condition of a query that was asked anyway: no query is
@@ -27,7 +31,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -36,6 +40,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
+from django.db import IntegrityError, router
 from django.db.models import (
     BooleanField,
     CharField,
@@ -67,9 +72,13 @@ from ccx_tenancy.partition.courses import organization_in
 from ccx_tenancy.tenants import index, revisions
 from ccx_tenancy.tenants.api import TenantOrganization, fold
 
-#: Apps whose rows are never cut: our own, and those that keep what they read of all courses in a cache for everybody,
-#: which must not hold one tenant's part.
+#: Apps whose rows of courses are never cut: they keep what they read of all courses in a cache for everybody, which
+#: must not hold one tenant's part.
 UNCUT_APPS = frozenset({"embargo", "verify_student", "credit"})
+#: Apps by whose rows it is found out who somebody is, before anybody is somebody. An account has many of them.
+FINDING_APPS = frozenset({"oauth2_provider", "social_django"})
+#: Rows that every page reads of whoever asks, many times. Of others they are read behind a look-up of the account.
+OWN_MODELS = frozenset({"user_api.UserPreference"})
 #: The host's base class of settings kept in tables, which it caches for everybody.
 UNCUT_BASES = frozenset({"ConfigurationModel"})
 
@@ -183,14 +192,24 @@ _NOTHING: Mapping[type[Model], Cut] = MappingProxyType({})
 def _found() -> Mapping[type[Model], Cut]:
     found: dict[type[Model], Cut] = {}
     for model in apps.get_models():
-        if model._meta.app_label in UNCUT_APPS or model._meta.app_label.startswith("ccx_"):
-            continue
-        if UNCUT_BASES.intersection(base.__name__ for base in model.__mro__):
-            continue
-        made = _cut_of_people(model) or _cut_of_courses(model)
+        made = None
+        if _is_cut(model):
+            made = _cut_of_people(model) or _cut_of_courses(model) or _cut_by_parents(model)
+        made = made or _cut_of_persons(model)
         if made is not None:
             found[model] = made
     return MappingProxyType(found)
+
+
+def _is_cut(model: type[Model]) -> bool:
+    """Whether a model's rows are cut, if they are of a course or of people."""
+    return model._meta.app_label not in UNCUT_APPS and not _is_of_everybody(model)
+
+
+def _is_of_everybody(model: type[Model]) -> bool:
+    if model._meta.app_label.startswith("ccx_"):
+        return True
+    return bool(UNCUT_BASES.intersection(base.__name__ for base in model.__mro__))
 
 
 def cut_models() -> Collection[type[Model]]:
@@ -198,28 +217,56 @@ def cut_models() -> Collection[type[Model]]:
     return _cuts().keys()
 
 
+class _Sight(NamedTuple):
+    """What decides which rows of courses a viewer sees: the tenant of the site, or the tenants that the user of a host
+    of the platform's own belongs to; what they have to do with CCXs; the master courses of CCXs that were named."""
+
+    tenant: TenantContext | None
+    tenants: tuple[int, ...]
+    dealings: _Dealings | None
+    masters: tuple[str, ...] = ()
+
+
+def _sight_of(who: Viewer) -> _Sight:
+    return _Sight(who.tenant, () if who.tenant is not None else tuple(_tenants_of(who)), _dealings(who))
+
+
 def _cut_of_courses(model: type[Model]) -> Cut | None:
+    condition = _seen_of_course(model)
+    if condition is None:
+        return None
+    has_organization = _organization_column(model) is not None
+
+    def make(who: Viewer) -> Any:
+        sight = _sight_of(who)
+        return condition(sight._replace(masters=_masters_named(who.request)) if has_organization else sight)
+
+    return make
+
+
+def _seen_of_course(model: type[Model]) -> Callable[[_Sight], Any] | None:
+    """Return what makes the condition for rows of a model with a key of a course; None where it has none."""
     key = course_column(model)
     if key is None:
         return None
     column, is_text = key
     label = model._meta.label
     has_masters = model._meta.app_label == APP_OF_MASTERS
-    organization = _organization_column(model, column)
+    organization = _organization_column(model)
 
-    def make(who: Viewer) -> Any:
-        if who.tenant is not None:
-            names = who.tenant.organizations
+    def make(sight: _Sight) -> Any:
+        if sight.tenant is not None:
+            names = sight.tenant.organizations
             seen = Q(_of(column, is_text, names, or_empty=organization is None))
             if organization is not None:
                 seen |= _is_empty(column) & _one_of(organization, ("", *names))
         else:
-            seen = ~Q(_InRows(_organization(column), _NamesOfTenants(but=tuple(_tenants_of(who)))))
-        if organization is not None and (masters := _masters_named(who.request)):
-            seen &= ~(_is_empty(column) & _one_of(organization, map(_organization_of, masters)))
+            seen = ~Q(_InRows(_organization(column), _NamesOfTenants(but=sight.tenants)))
+        if organization is not None and sight.masters:
+            seen &= ~(_is_empty(column) & _one_of(organization, map(_organization_of, sight.masters)))
             if label == ROLES:
-                seen &= Q(role=COACH) | Q(_Equals(F(column), masters, is_negated=True))
-        dealings = _dealings(who)
+                seen &= Q(role=COACH) | Q(_Equals(F(column), sight.masters, is_negated=True))
+        dealings = sight.dealings
         if dealings is None:
             return seen
         if label == CCXS:
@@ -229,6 +276,83 @@ def _cut_of_courses(model: type[Model]) -> Cut | None:
         return _as_dealt(seen, column, dealings, by_masters=has_masters)
 
     return make
+
+
+# What hangs on a row of a course
+
+
+def _cut_by_parents(model: type[Model]) -> Cut | None:
+    condition = _seen_by_parents(model)
+    return None if condition is None else lambda who: condition(_sight_of(who))
+
+
+@cache
+def _parents(model: type[Model], below: tuple[type[Model], ...] = ()) -> Mapping[str, tuple[str, type[Model]]]:
+    """Return by what links each row of a model belongs to a row of a course, or to one that belongs to one: column and
+    model, by name. Empty where rows have a course or are somebody's themselves, or those are in another database."""
+    if not _is_cut(model) or course_column(model) is not None or _cut_of_people(model) is not None:
+        return MappingProxyType({})
+    found: dict[str, tuple[str, type[Model]]] = {}
+    for link in _links(model):
+        parent: Any = link.related_model
+        if parent in (model, *below) or not _is_cut(parent) or link.target_field is not parent._meta.pk:
+            continue
+        if router.db_for_read(parent) == router.db_for_read(model) and (
+            course_column(parent) is not None or _parents(parent, (model, *below))
+        ):
+            found[link.name] = link.attname, parent
+    return MappingProxyType(found)
+
+
+def _links(model: type[Model]) -> Iterator[ForeignKey[Any, Any]]:
+    """Yield the links that each row of a model has."""
+    for field in model._meta.concrete_fields:
+        if isinstance(field, ForeignKey) and not field.null:
+            yield field
+
+
+def _seen_by_parents(model: type[Model]) -> Callable[[_Sight], Any] | None:
+    links = _parents(model).values()
+    if not links:
+        return None
+
+    def make(sight: _Sight) -> Any:
+        return Q(*(_InRows(F(column), _RowsOf(parent, sight)) for column, parent in links))
+
+    return make
+
+
+class _RowsOf(NamedTuple):
+    """The rows of a model that are seen, by their keys."""
+
+    model: type[Model]
+    sight: _Sight
+
+    def rows(self) -> QuerySet[Any]:
+        """Return them."""
+        condition = _seen_of_course(self.model) or _seen_by_parents(self.model)
+        assert condition is not None, f"{self.model._meta.label} is not cut by courses"
+        return self.model._base_manager.filter(condition(self.sight)).values("pk")
+
+
+def models_with_parents() -> list[type[Model]]:
+    """Return the models whose rows each belong to a row of a course, and have no course themselves."""
+    return [model for model in _cuts() if _parents(model)]
+
+
+def check_parents(sender: Any, instance: Model, raw: bool = False, **kwargs: Any) -> None:
+    """Receiver before a row is saved: no new one is hung on a row of a course that is not seen now, by its number.
+
+    Raises IntegrityError, as the database does where nothing has that number. What was read is not asked for again.
+    """
+    if raw or not instance._state.adding or viewer() is None:
+        return
+    for name, (column, parent) in _parents(sender).items():
+        number = getattr(instance, column)
+        if name in instance._state.fields_cache or number is None:
+            continue
+        if not parent._default_manager.filter(pk=number).exists():
+            raise IntegrityError(f"{sender._meta.label}.{name}: there is no {parent._meta.label} {number!r} here.")
 
 
 class _Dealings(NamedTuple):
@@ -319,9 +443,11 @@ def _organization_of(key: str) -> str:
     return key.removeprefix("course-v1:").partition("+")[0]
 
 
-def _organization_column(model: type[Model], column: str) -> str | None:
+def _organization_column(model: type[Model]) -> str | None:
     """Return the column that says the organization of a row without a course; None where each row has a course."""
-    key: Any = model._meta.get_field(column)
+    found_key = course_column(model)
+    assert found_key is not None, f"{model._meta.label} has no key of a course"
+    key: Any = model._meta.get_field(found_key[0])
     if not (key.null or key.blank):
         return None
     try:
@@ -429,7 +555,9 @@ class _InRows(Func):
     output_field = BooleanField()
     conditional = True
 
-    def __init__(self, value: Combinable, asked: _People | _NamesOfTenants, besides: int | None = None) -> None:
+    def __init__(
+        self, value: Combinable, asked: _People | _NamesOfTenants | _RowsOf, besides: int | None = None
+    ) -> None:
         super().__init__(value)
         self.asked = asked
         self.besides = besides
@@ -445,7 +573,7 @@ class _InRows(Func):
 
 
 @lru_cache(maxsize=_MOST_TENANTS)
-def _sql_of(asked: _People | _NamesOfTenants, alias: str) -> tuple[str, tuple[Any, ...]]:
+def _sql_of(asked: _People | _NamesOfTenants | _RowsOf, alias: str) -> tuple[str, tuple[Any, ...]]:
     sql, params = asked.rows().query.get_compiler(alias).as_sql()
     return sql, tuple(params)
 
@@ -505,7 +633,20 @@ def _cut_of_people(model: type[Model]) -> Cut | None:
         if len(links) != 1:
             return None
         column = links[0].attname
+    return _cut_by_person(column)
 
+
+def _cut_of_persons(model: type[Model]) -> Cut | None:
+    """Return the cut of rows without a course that each belong to one account, of which an account may have many."""
+    if model._meta.app_label in FINDING_APPS or model._meta.label in OWN_MODELS:
+        return None
+    if _is_of_everybody(model) or course_column(model) is not None:
+        return None
+    columns = [link.attname for link in _links(model) if link.related_model is get_user_model()]
+    return _cut_by_person(columns[0]) if len(columns) == 1 else None
+
+
+def _cut_by_person(column: str) -> Cut:
     def make(who: Viewer) -> Any:
         people = _people_of(who)
         return None if people is None else Q(_InRows(F(column), people, besides=who.user_id))

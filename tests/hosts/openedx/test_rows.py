@@ -3,7 +3,7 @@
 import crum
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.models import Count, TextField
 from django.db.models.functions import Cast
 from django.http import HttpResponse
@@ -19,7 +19,13 @@ from ccx_tenancy.partition import owners
 from tests.counting import counted
 from tests.hosts.openedx.standin.ccx.models import CustomCourseForEdX
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
-from tests.hosts.openedx.standin.student.models import CourseAccessRole, CourseEnrollment, UserProfile
+from tests.hosts.openedx.standin.student.models import (
+    CourseAccessRole,
+    CourseEnrollment,
+    CourseEnrollmentAttribute,
+    UserProfile,
+    UserSignupSource,
+)
 from tests.people import empty_memory
 
 __all__ = ["empty_memory"]
@@ -164,6 +170,69 @@ def test_on_the_platforms_own_host_tenants_are_hidden_from_who_is_no_member(peop
         assert names() == {"globex_learner", "root"}
     with Visit("lms.localhost", people["root"]):
         assert courses() == everything
+
+
+# What hangs on a row
+
+
+def test_what_hangs_on_a_row_of_a_course_is_seen_where_that_row_is(people):
+    for enrollment in CourseEnrollment.objects.all():
+        CourseEnrollmentAttribute.objects.create(enrollment=enrollment, name=str(enrollment.course_id))
+    for host, name, expected in (
+        ("acme.localhost", "acme_learner", ACME),
+        ("acme.localhost", None, ACME),
+        ("lms.localhost", "globex_learner", FREE | GLOBEX),
+        ("lms.localhost", "stranger", FREE),
+        ("acme.localhost", "root", set(COURSES)),
+    ):
+        with Visit(host, people.get(name)):
+            found = CourseEnrollmentAttribute.objects.all()
+            assert {one.name for one in found} == expected, (host, name)
+            assert found.filter(enrollment__course=GX1).count() == len(GLOBEX & expected)
+            assert CourseEnrollmentAttribute.objects.filter(name=GX1).update(value="x") == len(GLOBEX & expected)
+            assert CourseEnrollmentAttribute.objects.filter(name="nothing").delete() == (0, {})
+
+
+def test_nothing_is_hung_on_a_row_of_a_course_by_a_number_that_is_another_tenants(people):
+    own, foreign = (
+        CourseEnrollment.objects.get(course_id=CourseKey.from_string(key)) for key in (COURSES[0], COURSES[4])
+    )
+    with Visit("acme.localhost", people["acme_learner"]):
+        made = CourseEnrollmentAttribute.objects.create(enrollment_id=own.pk, name="by number")
+        for number in (foreign.pk, foreign.pk + 1000):
+            with pytest.raises(IntegrityError, match="there is no student.CourseEnrollment"):
+                CourseEnrollmentAttribute.objects.create(enrollment_id=number, name="by number")
+        # Who has read the row has been asked already, and what was made once is not asked for again.
+        assert len(counted(lambda: CourseEnrollmentAttribute.objects.create(enrollment=own, name="by row"))) == 1
+        made = CourseEnrollmentAttribute.objects.get(pk=made.pk)
+        assert len(counted(made.save)) == 1
+    with Visit("acme.localhost", people["root"]):
+        CourseEnrollmentAttribute.objects.create(enrollment_id=foreign.pk, name="by number")
+    CourseEnrollmentAttribute.objects.create(enrollment_id=foreign.pk, name="by number")
+
+
+def test_what_belongs_to_a_person_is_seen_where_the_person_is(people):
+    for user in people.values():
+        UserSignupSource.objects.create(user=user, site=user.username)
+    for host, name in (
+        ("acme.localhost", "acme_learner"),
+        ("acme.localhost", None),
+        ("lms.localhost", "globex_learner"),
+        ("lms.localhost", "stranger"),
+        ("lms.localhost", None),
+        ("acme.localhost", "root"),
+    ):
+        with Visit(host, people.get(name)):
+            assert {one.site for one in UserSignupSource.objects.all()} == names(), (host, name)
+
+
+def test_what_is_cut_is_found_by_the_shape_of_a_model():
+    cut = {model._meta.label for model in rows.cut_models()}
+    assert cut >= {"student.CourseEnrollment", "student.CourseEnrollmentAttribute", "student.UserSignupSource"}
+    parents = {model._meta.label for model in rows.models_with_parents()}
+    assert "student.CourseEnrollmentAttribute" in parents
+    assert not parents & {"student.CourseEnrollment", "student.UserSignupSource"}
+    assert not any(label.startswith(("ccx_", "auth.Permission", "contenttypes.", "sites.")) for label in cut)
 
 
 # CCXs that were bought

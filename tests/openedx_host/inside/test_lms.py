@@ -1,5 +1,6 @@
 """The LMS's lists, look-ups, enrollment and registration with two tenants, in a real LMS with its own test settings."""
 
+import json
 import re
 from uuid import uuid4
 
@@ -113,6 +114,79 @@ def test_ids_that_hold_no_organization_are_found_on_their_own_site_only(people):
     nothing = anonymous.get(f"/certificates/{'0' * 32}").status_code
     assert anonymous.get(f"/certificates/{foreign}").status_code == nothing == 404
     assert anonymous.get(f"/certificates/{own}").status_code == 200
+
+
+@pytest.fixture
+def numbered(people):
+    """What hangs on a course or belongs to a person, and is asked for by a number: by name, for each organization."""
+    from common.djangoapps.entitlements.models import CourseEntitlement
+    from edx_proctoring.models import ProctoredExam, ProctoredExamStudentAllowance, ProctoredExamStudentAttempt
+    from lms.djangoapps.teams.models import CourseTeam, CourseTeamMembership
+
+    made = {}
+    for org, key in KEYS.items():
+        learner = people[f"{org.lower()}_learner"]
+        exam = ProctoredExam.objects.create(
+            course_id=str(key), content_id=org, exam_name=org, time_limit_mins=10, is_active=True, is_proctored=True
+        )
+        link = {"proctored_exam": exam, "user": learner}
+        team = CourseTeam.objects.get(team_id=f"team-{org.lower()}")
+        made[org] = {
+            "exam": exam.pk,
+            "attempt": ProctoredExamStudentAttempt.objects.create(**link, attempt_code=org, status="started").pk,
+            "allowance": ProctoredExamStudentAllowance.objects.create(
+                **link, key="additional_time_granted", value=5
+            ).pk,
+            "entitlement": CourseEntitlement.objects.create(user=learner, course_uuid=uuid4(), mode="verified").uuid,
+            "membership": CourseTeamMembership.objects.create(user=learner, team=team).pk,
+            "learner": learner.pk,
+            "name": learner.username,
+        }
+    made["Nobody"] = dict.fromkeys(made["Acme"], 999) | {"entitlement": uuid4(), "name": "nobody"}
+    return made
+
+
+def test_what_hangs_on_a_course_or_belongs_to_a_person_is_found_on_their_own_site_only(people, numbered):
+    staff = client_of(people["acme_staff"], HOST)
+    for path in (
+        "/api/entitlements/v1/entitlements/{entitlement}/",
+        "/api/entitlements/v1/entitlements/?user={name}",
+        "/api/team/v0/team_membership/?username={name}",
+        "/api/edx_proctoring/v1/proctored_exam/attempt/{attempt}",
+    ):
+        answers = {}
+        for org, ids in numbered.items():
+            answer = staff.get(path.format(**ids))
+            body = body_of(answer)
+            for text in map(str, ids.values()):
+                body = body.replace(text, "?")
+            answers[org] = answer.status_code, body
+        assert answers["Globex"] == answers["Nobody"] != answers["Acme"], (path, answers)
+
+
+def test_a_number_of_another_tenant_changes_nothing_there(people, numbered):
+    from edx_proctoring.models import ProctoredExamStudentAllowance
+
+    staff = client_of(people["acme_staff"], HOST)
+
+    def allowances():
+        return set(ProctoredExamStudentAllowance.objects.values_list("proctored_exam", "user", "value"))
+
+    def send(method, org, **fields):
+        body = {"exam_id": numbered[org]["exam"], "key": "additional_time_granted", "value": "90", **fields}
+        path = "/api/edx_proctoring/v1/proctored_exam/allowance"
+        return staff.generic(method, path, json.dumps(body), content_type="application/json").status_code
+
+    before = allowances()
+    learners = people["acme_learner"].pk, people["globex_learner"].pk
+    for learner in learners:
+        assert send("PUT", "Globex", user_info=learner) == send("PUT", "Nobody", user_info=learner)
+        assert send("DELETE", "Globex", user_id=learner) == send("DELETE", "Nobody", user_id=learner)
+        assert allowances() == before
+    assert send("PUT", "Acme", user_info=learners[0]) == 200
+    assert allowances() - before == {(numbered["Acme"]["exam"], learners[0], "90")}
+    assert send("DELETE", "Acme", user_id=learners[0]) == 200
+    assert len(allowances()) == len(before) - 1
 
 
 # Lists

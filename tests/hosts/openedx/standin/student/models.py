@@ -61,3 +61,21 @@ class CourseEnrollmentAllowed(models.Model):
     @classmethod
     def for_user(cls, user):
         return cls.objects.filter(email=user.email)
+
+
+class CourseEnrollmentAttribute(models.Model):
+    enrollment = models.ForeignKey(CourseEnrollment, related_name="attributes", on_delete=models.CASCADE)
+    namespace = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    value = models.CharField(max_length=255)
+
+    def __str__(self):
+        return f"{self.namespace}.{self.name}"
+
+
+class UserSignupSource(models.Model):
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, db_index=True, on_delete=models.CASCADE)
+    site = models.CharField(max_length=255, db_index=True)
+
+    def __str__(self):
+        return self.site
