@@ -19,6 +19,7 @@ from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from ccx_tenancy.hosts.openedx import authz
 from ccx_tenancy.hosts.openedx.features import feature
 from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
 from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target
@@ -67,6 +68,10 @@ CHANGING_TAXONOMY = (
     "oel_tagging.delete_tag",
 )
 
+
+#: Where versions of openedx-authz look for somebody by name or address, and the function that does.
+AUTHZ_PEOPLE = ("openedx_authz.utils", "openedx_authz.rest_api.utils")
+AUTHZ_LOOK_UP = "get_user_by_username_or_email"
 
 #: What the filter of the search token is made with.
 SEARCH_PARTS = ("MAX_ORGS_IN_FILTER", "MAX_ACCESS_IDS_IN_FILTER", "_get_user_orgs", "get_access_ids_for_request")
@@ -451,7 +456,17 @@ def _sees_library(sight: Sight, key: str) -> bool:
 
 
 def _people() -> list[Target]:
-    return [Entry(vars(import_module(name)), "User", ("ModelBase",), make_people) for name in (TEAM_VIEWS, LIBRARY_API)]
+    modules = [import_module(TEAM_VIEWS), import_module(LIBRARY_API), *_people_of_authz()]
+    return [Entry(vars(module), "User", ("ModelBase",), make_people) for module in modules]
+
+
+def _people_of_authz() -> Iterable[Any]:
+    """Yield the module of openedx-authz in which people for its teams are looked for, where it is installed."""
+    if apps.is_installed(authz.PACKAGE):
+        modules = [module for module in map(_later, AUTHZ_PEOPLE) if hasattr(module, AUTHZ_LOOK_UP)]
+        if not modules:
+            raise AttributeError(f"no {AUTHZ_LOOK_UP} in {' or '.join(AUTHZ_PEOPLE)}")
+        yield modules[0]
 
 
 def make_people(original: Any) -> Any:

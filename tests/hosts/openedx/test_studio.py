@@ -365,6 +365,14 @@ def test_people_are_found_within_the_tenant(author, staff, operator, asked_by):
     assert people.objects.get(email="stranger@globex.example") == stranger
 
 
+def test_an_openedx_authz_that_looks_for_people_elsewhere_is_named(monkeypatch):
+    assert list(studio._people_of_authz()) == []
+    monkeypatch.setattr(studio.authz, "PACKAGE", "organizations")
+    monkeypatch.setattr(studio, "AUTHZ_PEOPLE", ("organizations.nowhere", "organizations.models"))
+    with pytest.raises(AttributeError, match="no get_user_by_username_or_email in organizations.nowhere or"):
+        list(studio._people_of_authz())
+
+
 def test_what_was_copied_out_of_sight_is_not_pasted(author, asked_by):
     usage = "block-v1:{}+X+2026+type@html+block@h"
     copied = studio.make_clipboard(lambda user_id, only_ready: SimpleNamespace(source_usage_key=usage.format(user_id)))

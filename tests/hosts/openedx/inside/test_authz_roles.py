@@ -3,6 +3,7 @@
 import sys
 from types import ModuleType, SimpleNamespace
 
+import crum
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -12,8 +13,9 @@ from organizations.models import Organization
 
 from ccx_tenancy import api
 from ccx_tenancy.errors import TenancyError
-from ccx_tenancy.hosts.openedx import authz, projection
+from ccx_tenancy.hosts.openedx import authz, projection, studio
 from ccx_tenancy.hosts.openedx.models import ProjectedRole
+from ccx_tenancy.hosts.openedx.targets import Entry
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 
@@ -110,3 +112,26 @@ def test_who_was_refused_while_a_membership_changed_has_no_right_either(author, 
     with pytest.raises(TenancyError, match="refused"):
         projection.follow(None, user_id=author.pk)
     assert authz.assigned("author") == set() and may() == (False, False)
+
+
+def test_people_for_its_teams_are_found_within_the_tenant(author, rf):
+    User.objects.create_user("stranger", "stranger@globex.example")
+    api.add_member(User.objects.get(username="stranger"), "Globex", "author")
+    module = next(iter(studio._people_of_authz()))
+    target = Entry(vars(module), "User", ("ModelBase",), studio.make_people)
+    assert target.found() in target.shapes
+    find = getattr(module, studio.AUTHZ_LOOK_UP)
+    request = rf.get("/")
+    request.user = author
+    target.install()
+    crum.set_current_request(request)
+    try:
+        assert find("author") == author
+        for known_as in ("stranger", "stranger@globex.example"):
+            with pytest.raises(User.DoesNotExist):
+                find(known_as)
+        crum.set_current_request(None)
+        assert find("stranger").email == "stranger@globex.example"
+    finally:
+        crum.set_current_request(None)
+        target.remove()
