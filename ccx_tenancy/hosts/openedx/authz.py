@@ -49,13 +49,30 @@ LIBRARIES = "content_libraries.ContentLibrary"
 COURSE_ROLE = "course_staff"
 LIBRARY_ROLE = "library_author"
 
+#: What roles on a course open Studio; those on a library all do. In the LMS every role but the coach's counts.
+STUDIO_ROLES = ("course_admin", "course_staff", "course_editor", "course_auditor")
+LIBRARY_ROLES = "library_"
+COACH = "ccx_coach"
+STUDIO = "studio"
+#: What a scope ends with that is all of an organization, or of the platform.
+EVERYTHING = "*"
+
+#: What we gave ourselves.
+GIVEN = "ccx_openedx.ProjectedRole"
+
 #: How a key begins for which the package takes roles, among those that the host's table of courses holds.
 COURSE_SCOPE = "course-v1:"
+LIBRARY_SCOPE = "lib:"
+
+
+def is_installed() -> bool:
+    """Whether the package is among the installed apps."""
+    return apps.is_installed(PACKAGE)
 
 
 def is_on() -> bool:
-    """Whether the package is installed and the host's flag for it is on."""
-    if not apps.is_installed(PACKAGE):
+    """Whether the package is installed and the host's flag for it is on: for all courses, and not for some."""
+    if not is_installed():
         return False
     try:
         flag = getattr(import_module(TOGGLES), FLAG)
@@ -98,6 +115,26 @@ def assigned(username: str) -> set[tuple[str, str]]:
     }
 
 
+def granted(user: Any, surface: str) -> frozenset[str]:
+    """Return the courses and libraries on each of which somebody gave the user a role that counts on that surface; none
+    where the package is not installed. What a membership gave is not among them, and ends with the membership."""
+    if not is_installed() or user is None or not user.is_authenticated:
+        return frozenset()
+    try:
+        found = assigned(user.get_username())
+    except TenancyError:
+        logger.exception("Roles of openedx-authz do not count for %s.", user.get_username())
+        return frozenset()
+    rows = apps.get_model(GIVEN)._default_manager.filter(user_id=user.pk).values_list("scope", "role")
+    return frozenset(
+        scope for scope, role in found.difference(rows) if _counts(role, surface) and not scope.endswith(EVERYTHING)
+    )
+
+
+def _counts(role: str, surface: str) -> bool:
+    return role in STUDIO_ROLES or role.startswith(LIBRARY_ROLES) if surface == STUDIO else role != COACH
+
+
 def assign(user_id: int, role: str, scope: str) -> None:
     """Give a role. Raises TenancyError where the package refuses."""
     _call("assign_role_to_user_in_scope", usernames([user_id])[user_id], role, scope)
@@ -112,7 +149,7 @@ def withdraw(user_id: int, role: str, scope: str) -> None:
 def forget() -> None:
     """Have every process read the roles from the tables again, after a rollback: what was never given is still in this
     one's memory, and would be allowed there. Does nothing where the package is not installed."""
-    if not apps.is_installed(PACKAGE):
+    if not is_installed():
         return
     try:
         getattr(getattr(import_module(MEMORY), ENFORCER), INVALIDATE)()

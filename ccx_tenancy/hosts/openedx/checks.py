@@ -85,7 +85,7 @@ def check_plugin(**kwargs: Any) -> list[CheckMessage]:
         for name in patches.PATCHES
         if name in conf.host_patches_off
     ]
-    if apps.is_installed(authz.PACKAGE):
+    if authz.is_installed():
         messages += [
             Warning(
                 problem,

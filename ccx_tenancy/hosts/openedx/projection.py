@@ -175,12 +175,12 @@ class AuthzRoles:
     name = "authz"
 
     def is_available(self) -> bool:
-        """Where the package is installed and its flag is on."""
-        return authz.is_on()
+        """Where the package is installed. What was given while its flag was on is taken back also while it is off."""
+        return authz.is_installed()
 
     def wanted(self, authors: Iterable[tuple[int, str]]) -> Iterable[Grant]:
-        """A role for each author on each course and library."""
-        pairs = list(authors)
+        """A role for each author on each course and library, while the host's flag is on."""
+        pairs = list(authors) if authz.is_on() else []
         scopes = authz.scopes_of({name for _, name in pairs})
         return [
             Grant(self.name, scope, user_id, role) for user_id, name in pairs for scope, role in scopes.get(name, ())

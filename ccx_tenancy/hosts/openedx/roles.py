@@ -1,4 +1,5 @@
-"""What the host's own tables give a user: course teams, organization roles, teams of v2 libraries."""
+"""What the host itself gives a user: course teams, organization roles, teams of v2 libraries; by its own tables, and by
+openedx-authz where that is installed."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from opaque_keys.edx.django.models import CourseKeyField
 from opaque_keys.edx.keys import AssetKey, CourseKey, LearningContextKey, UsageKey
 from opaque_keys.edx.locator import LibraryLocatorV2
 
+from ccx_tenancy.hosts.openedx import authz
 from ccx_tenancy.ports import DirectRoles
 from ccx_tenancy.tenants.api import owner_of
 
@@ -32,7 +34,7 @@ def direct_roles(user: Any, surface: str) -> DirectRoles:
             keys.add(str(key))
         elif organization:
             organizations.add(organization)
-    keys.update(granted_libraries(user))
+    keys.update(granted_libraries(user), authz.granted(user, surface))
     return DirectRoles(keys=frozenset(keys), organizations=frozenset(organizations))
 
 
@@ -40,6 +42,8 @@ def has_direct_role(user: Any, organization: str, key: str, surface: str) -> boo
     """Whether the user holds a role of the host on the course or library of ``key``, or, for an organization that no
     tenant owns, on the organization. One query."""
     context = context_of(key)
+    if context is not None and str(context) in authz.granted(user, surface):
+        return True
     if isinstance(context, LibraryLocatorV2):
         granted = library_grants(user).filter(library__org__short_name__iexact=context.org, library__slug=context.slug)
         if granted.exists():

@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from organizations.models import Organization
 
 from ccx_tenancy.context import TenantContext, current_scope
-from ccx_tenancy.hosts.openedx import roles
+from ccx_tenancy.hosts.openedx import authz, roles
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.partition import policy
 from ccx_tenancy.partition.courses import counting_in
@@ -61,14 +61,14 @@ class Sight:
     @cached_property
     def keys(self) -> frozenset[str]:
         """The courses and old libraries on which the host itself gives a role. No query: the host asks for them too."""
-        return self._counting(
-            str(row.course_id) for row in self._roles if row.course_id and row.role in roles.STUDIO_ROLES
-        )
+        found = {str(row.course_id) for row in self._roles if row.course_id and row.role in roles.STUDIO_ROLES}
+        found.update(key for key in self._of_authz if key.startswith(authz.COURSE_SCOPE))
+        return self._counting(found)
 
     @cached_property
     def granted_libraries(self) -> frozenset[str]:
         """The libraries with a team in which the user is. One query."""
-        return self._counting(roles.granted_libraries(self.user))
+        return self._counting(roles.granted_libraries(self.user)) | self._libraries_of_authz
 
     def has_role_in(self, organization: str) -> bool:
         """Whether the host gives the user a role on anything of an organization, or on all of it."""
@@ -94,6 +94,8 @@ class Sight:
         if not getattr(self.user, "is_authenticated", False):
             return Q(pk__in=[])
         granted = Q(pk__in=roles.library_grants(self.user).values("library_id"))
+        for _, organization, slug in (key.split(":") for key in self._libraries_of_authz):
+            granted |= Q(org__short_name=organization, slug=slug)
         if self._tenant is not None:
             return granted & Q(org__short_name__in=self._tenant.organizations)
         owners = index.index().tenants.values()
@@ -125,6 +127,14 @@ class Sight:
         if not self.is_of_tenants:
             found |= ~Q(pk__in=members.filter(organization__tenant_organization__isnull=False))
         return found
+
+    @cached_property
+    def _of_authz(self) -> frozenset[str]:
+        return authz.granted(self.user, policy.STUDIO)
+
+    @property
+    def _libraries_of_authz(self) -> frozenset[str]:
+        return self._counting(key for key in self._of_authz if key.startswith(authz.LIBRARY_SCOPE))
 
     @cached_property
     def _roles(self) -> Iterable[Any]:

@@ -462,7 +462,7 @@ def _people() -> list[Target]:
 
 def _people_of_authz() -> Iterable[Any]:
     """Yield the module of openedx-authz in which people for its teams are looked for, where it is installed."""
-    if apps.is_installed(authz.PACKAGE):
+    if authz.is_installed():
         modules = [module for module in map(_later, AUTHZ_PEOPLE) if hasattr(module, AUTHZ_LOOK_UP)]
         if not modules:
             raise AttributeError(f"no {AUTHZ_LOOK_UP} in {' or '.join(AUTHZ_PEOPLE)}")

@@ -141,6 +141,7 @@ def package(monkeypatch):
         setattr(module, function.__name__, function)
     module.AuthzEnforcer = SimpleNamespace(invalidate_policy_cache=lambda: None)
     monkeypatch.setattr(authz, "import_module", lambda name: module)
+    monkeypatch.setattr(authz, "is_installed", lambda: True)
     monkeypatch.setattr(authz, "is_on", lambda: True)
     return given
 
@@ -157,6 +158,18 @@ def test_authors_have_a_role_on_each_course_and_library_where_openedx_authz_is_o
     assert package == expected
     call_command("host_roles", "apply")
     assert package == expected
+    with django_capture_on_commit_callbacks(execute=True):
+        api.remove_member(author, "Acme")
+    assert package == set()
+
+
+def test_what_was_given_while_the_flag_was_on_goes_with_the_membership_while_it_is_off(
+    author, package, monkeypatch, django_capture_on_commit_callbacks
+):
+    CourseOverview.objects.create(id=CourseKey.from_string("course-v1:Acme+A+1"), org="Acme")
+    call_command("host_roles", "apply")
+    assert len(package) == 1
+    monkeypatch.setattr(authz, "is_on", lambda: False)
     with django_capture_on_commit_callbacks(execute=True):
         api.remove_member(author, "Acme")
     assert package == set()

@@ -13,9 +13,11 @@ from organizations.models import Organization
 
 from ccx_tenancy import api
 from ccx_tenancy.errors import TenancyError
-from ccx_tenancy.hosts.openedx import authz, projection, studio
+from ccx_tenancy.hosts.openedx import OpenEdxHost, authz, projection, roles, studio
 from ccx_tenancy.hosts.openedx.models import ProjectedRole
+from ccx_tenancy.hosts.openedx.sight import Sight
 from ccx_tenancy.hosts.openedx.targets import Entry
+from ccx_tenancy.partition import policy
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 
@@ -35,6 +37,17 @@ def package(db, monkeypatch):
     authz.forget()
     call_command("load_policies")
     assert authz.is_on()
+
+
+@pytest.fixture(autouse=True)
+def known_roles(monkeypatch):
+    """The host's own cache of roles; these have none."""
+    monkeypatch.setattr(roles, "known_roles", lambda user: [])
+
+
+def sight(user):
+    """What the user sees in Studio, found out anew."""
+    return Sight(user, policy.scope_by_membership(user, policy.STUDIO), None)
 
 
 @pytest.fixture
@@ -112,6 +125,42 @@ def test_who_was_refused_while_a_membership_changed_has_no_right_either(author, 
     with pytest.raises(TenancyError, match="refused"):
         projection.follow(None, user_id=author.pk)
     assert authz.assigned("author") == set() and may() == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("role", "in_studio", "in_lms"),
+    [("course_editor", True, True), ("course_limited_staff", False, True), ("ccx_coach", False, False)],
+)
+def test_a_role_that_somebody_gave_on_one_foreign_course_opens_that_one(author, role, in_studio, in_lms):
+    host, key = OpenEdxHost(), "course-v1:Globex+A+1"
+
+    def opens(key):
+        return [host.has_direct_role(author, "globex", key, surface) for surface in ("studio", "lms")]
+
+    assert opens(key) == [False, False]
+    authz.assign(author.pk, role, key)
+    assert opens(key) == [in_studio, in_lms]
+    assert opens("block-v1:Globex+A+1+type@html+block@h") == [in_studio, in_lms]
+    assert opens("course-v1:Globex+B+1") == [False, False]
+    assert (key in host.direct_roles(author, "studio").keys) is in_studio
+    assert (key in sight(author).keys) is in_studio
+    api.suspend_tenant("globex")
+    assert key not in sight(author).keys
+
+
+def test_a_role_that_somebody_gave_on_one_foreign_library_opens_that_one(author):
+    foreign = "lib:Globex:lib2"
+    rows = ContentLibrary.objects.filter(org__short_name="Globex")
+    assert not sight(author).granted_libraries and not rows.filter(sight(author).with_grant())
+    authz.assign(author.pk, "library_user", foreign)
+    assert sight(author).granted_libraries == {foreign}
+    assert [str(row) for row in rows.filter(sight(author).with_grant())] == [foreign]
+    assert OpenEdxHost().has_direct_role(author, "globex", foreign, "studio")
+
+
+def test_what_a_membership_gave_is_no_role_that_somebody_gave(author):
+    assert authz.assigned("author") == GIVEN
+    assert authz.granted(author, "studio") == authz.granted(None, "studio") == frozenset()
 
 
 def test_people_for_its_teams_are_found_within_the_tenant(author, rf):
