@@ -22,7 +22,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from ccx_tenancy.hosts.openedx import authz
 from ccx_tenancy.hosts.openedx.features import feature
 from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
-from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target
+from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target, module_if_there
 
 #: Where the host's functions live.
 AUTH = "common.djangoapps.student.auth"
@@ -81,23 +81,13 @@ def _model(label: str) -> Any:
     return apps.get_model(label)
 
 
-def _later(module: str) -> Any:
-    """Return a module that only releases after Teak have; None where it is not there."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as missing:
-        if missing.name is not None and f"{module}.".startswith(f"{missing.name}."):
-            return None
-        raise
-
-
 # Rights on courses and old libraries
 
 
 def _permissions() -> list[Target]:
     parameters = ("user", "course_key", "org", "service_variant")
     targets = [Target(import_module(AUTH), "get_user_permissions", parameters, make_user_permissions)]
-    checks = _later(COURSE_CHECKS)
+    checks = module_if_there(COURSE_CHECKS)
     if checks is not None:
         # Where the host's flag is on for a course, openedx-authz is asked in its place; global staff may do anything.
         parameters = ("user", "authz_permission", "course_key", "legacy_permission")
@@ -152,7 +142,7 @@ def _libraries() -> list[Target]:
     import_module(LIBRARY_PERMISSIONS)
     perms = import_module("bridgekeeper").perms
     targets: list[Target] = [Entry(perms, name, ("Rule",), make_library_rule) for name in LIBRARY_RULES]
-    checks = _later(LIBRARY_CHECKS)
+    checks = module_if_there(LIBRARY_CHECKS)
     if hasattr(checks, LIBRARY_CHECK):
         # What the rules refuse, openedx-authz may allow: to global staff everything.
         parameters = ("user", "permission", "library_obj")
@@ -463,7 +453,7 @@ def _people() -> list[Target]:
 def _people_of_authz() -> Iterable[Any]:
     """Yield the module of openedx-authz in which people for its teams are looked for, where it is installed."""
     if authz.is_installed():
-        modules = [module for module in map(_later, AUTHZ_PEOPLE) if hasattr(module, AUTHZ_LOOK_UP)]
+        modules = [module for module in map(module_if_there, AUTHZ_PEOPLE) if hasattr(module, AUTHZ_LOOK_UP)]
         if not modules:
             raise AttributeError(f"no {AUTHZ_LOOK_UP} in {' or '.join(AUTHZ_PEOPLE)}")
         yield modules[0]

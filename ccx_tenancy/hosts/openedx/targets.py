@@ -7,10 +7,22 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 _ORIGINAL = "_ccx_tenancy_original"
 _NOTHING = "nothing of that name"
+
+
+def module_if_there(name: str) -> Any:
+    """Return a module of the host that not all releases have; None where this one has none. What is there and breaks
+    when it is imported, raises as it does."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as missing:
+        if missing.name is not None and f"{name}.".startswith(f"{missing.name}."):
+            return None
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def host(settings, monkeypatch):
     mobile.UserCourseEnrollmentsList = type("UserCourseEnrollmentsList", (), {"is_org": is_org})
     standing = ModuleType(patches.STANDING)
     standing.UserStandingMiddleware = type("UserStandingMiddleware", (), {"process_request": process_request})
-    graders = ModuleType(patches.GRADERS)
+    graders = ModuleType(patches.GRADERS[0])
     graders.XQueueService = type("XQueueService", (), {"construct_callback": construct_callback})
     for made in (module, authentication, standing, graders, catalogue, dashboard, mobile):
         parts = made.__name__.split(".")
@@ -225,11 +225,35 @@ def test_whether_an_account_was_closed_is_asked_among_all_rows(acme, rf):
 
 
 def test_external_graders_answer_on_the_site_of_the_tenant_whose_course_it_is(acme):
-    service = sys.modules[patches.GRADERS].XQueueService()
+    service = sys.modules[patches.GRADERS[0]].XQueueService()
     for course, site in (("course-v1:Acme+A+1", "acme.localhost"), ("course-v1:Free+F+1", "lms.example.com")):
         usage = SimpleNamespace(context_key=CourseKey.from_string(course))
         service._block = SimpleNamespace(scope_ids=SimpleNamespace(usage_id=usage))
         assert service.construct_callback("x") == f"https://{site}/courses/{course}/xqueue/1/2/x"
+
+
+def test_external_graders_are_found_where_problems_went_in_later_releases(host, monkeypatch):
+    def found():
+        return [target.owner.__module__ for target in patches._grader_callbacks()]
+
+    later = ModuleType(patches.GRADERS[1])
+    later.XQueueService = type(
+        "XQueueService", (), {"construct_callback": construct_callback, "__module__": later.__name__}
+    )
+    assert len(found()) == 1
+    parts = later.__name__.split(".")
+    for length in range(1, len(parts)):
+        package = ModuleType(".".join(parts[:length]))
+        package.__path__ = []
+        monkeypatch.setitem(sys.modules, package.__name__, package)
+    monkeypatch.setitem(sys.modules, later.__name__, later)
+    assert len(found()) == 2 and found()[1] == later.__name__
+    with monkeypatch.context() as without:
+        without.delitem(sys.modules, patches.GRADERS[0])
+        assert found() == [later.__name__]
+        without.delitem(sys.modules, later.__name__)
+        with pytest.raises(ImportError, match="no module named 'xmodule.capa.xqueue_interface' or 'xblocks_contrib"):
+            found()
 
 
 def test_an_account_is_enrolled_in_no_waiting_course_of_a_tenant_of_which_it_is_no_member(acme):

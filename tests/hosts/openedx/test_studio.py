@@ -13,7 +13,7 @@ from ccx_tenancy import api
 from ccx_tenancy.context import Scope, push, remove
 from ccx_tenancy.hosts.openedx import patches, sight, studio
 from ccx_tenancy.hosts.openedx.features import feature
-from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target
+from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target, module_if_there
 from ccx_tenancy.tenants.index import index
 from tests.counting import counted
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary, ContentLibraryPermission
@@ -463,13 +463,13 @@ def test_what_only_later_releases_have_is_cut_where_it_is_there(monkeypatch):
     assert [target.found() in target.shapes for target in added] == [True, True]
 
 
-def test_a_module_that_breaks_when_it_is_imported_is_not_one_that_is_absent(monkeypatch):
-    def breaks(name):
-        raise ModuleNotFoundError("No module named 'casbin'", name="casbin")
-
-    monkeypatch.setattr(studio, "import_module", breaks)
-    with pytest.raises(ModuleNotFoundError, match="casbin"):
-        studio._later(studio.COURSE_CHECKS)
+def test_a_module_that_breaks_when_it_is_imported_is_not_one_that_is_absent(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "standin_breaks.py").write_text("import standin_nowhere\n")
+    assert module_if_there("standin_absent.module") is None
+    assert module_if_there("organizations.standin_absent") is None
+    with pytest.raises(ModuleNotFoundError, match="standin_nowhere"):
+        module_if_there("standin_breaks")
 
 
 def test_a_search_api_without_the_parts_of_its_filter_is_named(monkeypatch):
