@@ -21,7 +21,7 @@ from django.db.models.query import QuerySet
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
-from ccx_tenancy.hosts.openedx import bought, rows, studio
+from ccx_tenancy.hosts.openedx import bought, rows, studio, videos
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.sites import site_of
 from ccx_tenancy.hosts.openedx.targets import Patch, Target, module_if_there
@@ -416,6 +416,13 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             "External graders answer without an account, at the address that the host gives them; on the platform's"
             " own host nobody without an account may name a tenant's course.",
             "Without it the answers of external graders (XQueue) to a tenant's courses are refused with 404.",
+        ),
+        "videos": Patch(
+            videos.targets,
+            "Videos and transcripts are found by an id that says no organization, which any block may name and which"
+            " several routes take from anybody.",
+            "Without it who knows the id of another tenant's video reads its addresses and transcripts, and replaces"
+            " them.",
         ),
         **studio.PATCHES,
     }

@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Q, QuerySet
 from opaque_keys import InvalidKeyError
+from opaque_keys.edx import keys
 from opaque_keys.edx.django.models import CourseKeyField
 from opaque_keys.edx.keys import AssetKey, CourseKey, LearningContextKey, UsageKey
 from opaque_keys.edx.locator import LibraryLocatorV2
@@ -22,6 +23,8 @@ from ccx_tenancy.tenants.api import owner_of
 COACH = "ccx_coach"
 #: Roles of a course or library team that open Studio; in the LMS every role but the coach's counts.
 STUDIO_ROLES = ("instructor", "staff", "library_user")
+#: The kinds of keys that lie in something; the last one is not in every release of opaque-keys.
+_KINDS = (LearningContextKey, UsageKey, AssetKey, *filter(None, (getattr(keys, "ContainerKey", None),)))
 
 
 def direct_roles(user: Any, surface: str) -> DirectRoles:
@@ -59,7 +62,7 @@ def has_direct_role(user: Any, organization: str, key: str, surface: str) -> boo
 
 def context_of(key: str) -> Any:
     """Return the key of the course or library that a key of any kind lies in, or None for what is no key."""
-    for kind in (LearningContextKey, UsageKey, AssetKey):
+    for kind in _KINDS:
         try:
             found = kind.from_string(key)
         except InvalidKeyError:

@@ -233,6 +233,26 @@ def cut_models() -> Collection[type[Model]]:
     return _cuts().keys()
 
 
+def of_courses_seen(who: Viewer, column: str) -> Q:
+    """Return the condition for rows whose column of text has the key of a course that the viewer sees, or of the master
+    course of a CCX that is the viewer's."""
+    if who.tenant is not None:
+        seen = of_organizations(column, who.tenant.organizations)
+    else:
+        seen = of_no_tenant(column, but=_tenants_of(who))
+    return _as_dealt(seen, column, _dealings(who), by_masters=True)
+
+
+def of_organizations(column: str, names: Iterable[str]) -> Q:
+    """Return the condition for rows whose column has a key of one of those organizations."""
+    return Q(_of(column, False, frozenset(names), or_empty=False))
+
+
+def of_no_tenant(column: str, *, but: Iterable[int] = ()) -> Q:
+    """Return the condition for rows whose column has a key of no organization of any tenant ``but`` those."""
+    return ~Q(_InRows(_organization(column), _NamesOfTenants(but=tuple(but))))
+
+
 class _Sight(NamedTuple):
     """What decides which rows of courses a viewer sees: the tenant of the site, or the tenants that the user of a host
     of the platform's own belongs to; what they have to do with CCXs; the master courses of CCXs that were named."""
@@ -281,7 +301,7 @@ def _seen_of_course(model: type[Model]) -> Callable[[_Sight], Any] | None:
             if organization is not None:
                 seen |= _is_empty(column) & _one_of(organization, ("", *names))
         else:
-            seen = ~Q(_InRows(_organization(column), _NamesOfTenants(but=sight.tenants)))
+            seen = of_no_tenant(column, but=sight.tenants)
         if organization is not None and sight.masters:
             seen &= ~(_is_empty(column) & _one_of(organization, map(_organization_of, sight.masters)))
             if label == ROLES:

@@ -19,7 +19,7 @@ from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ccx_tenancy.hosts.openedx import authz
+from ccx_tenancy.hosts.openedx import authz, sources
 from ccx_tenancy.hosts.openedx.features import feature
 from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
 from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target, module_if_there
@@ -573,6 +573,24 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
                 _people,
                 "Who adds somebody to a team finds every account of the platform by its address.",
                 "Without it people of other tenants are found, and can be put into teams.",
+            ),
+            "studio_old_libraries": (
+                sources.old_libraries,
+                "A block of the randomized kind copies what is in the old library that it names, and an import may name"
+                " any: the platform asks for the right to read it on one of four ways.",
+                "Without it an import, or a paste, copies old libraries of other tenants into a course.",
+            ),
+            "studio_upstreams": (
+                sources.upstreams,
+                "A block says itself to which library's content it is linked, and the platform tells whether that is"
+                " there, and in which version, without asking for rights.",
+                "Without it an imported block shows that another tenant's content exists, and when it changes.",
+            ),
+            "studio_tags": (
+                sources.tags,
+                "An import tags content by the names of taxonomies, whosever they are, and what is pasted gets the tags"
+                " of whatever it says it is linked to.",
+                "Without it content of a tenant is tagged with other tenants' taxonomies, and exports show their tags.",
             ),
             "studio_clipboard": (
                 _clipboard,

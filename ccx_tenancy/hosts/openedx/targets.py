@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-_ORIGINAL = "_ccx_tenancy_original"
-_NOTHING = "nothing of that name"
+#: The attribute by which what stands there is known as ours.
+ORIGINAL = "_ccx_tenancy_original"
+#: What :meth:`Target.found` says of what is not there.
+NOTHING = "nothing of that name"
 
 
 def module_if_there(name: str) -> Any:
@@ -53,14 +55,14 @@ class Target:
     @property
     def is_installed(self) -> bool:
         """Whether ours stands there."""
-        return hasattr(self._function(inspect.getattr_static(self.owner, self.name)), _ORIGINAL)
+        return hasattr(self._function(inspect.getattr_static(self.owner, self.name)), ORIGINAL)
 
     def found(self) -> str:
         """Return what stands there: its parameters, or what is wrong."""
         try:
             found = inspect.getattr_static(self.owner, self.name)
         except AttributeError:
-            return _NOTHING
+            return NOTHING
         if isinstance(found, classmethod) != self.is_classmethod:
             return "a method of another kind"
         return f"({', '.join(inspect.signature(self._function(found)).parameters)})"
@@ -69,16 +71,16 @@ class Target:
         """Put ours there, and wherever else the host has imported the original by its name. Once."""
         original = inspect.getattr_static(self.owner, self.name)
         function = self._function(original)
-        if hasattr(function, _ORIGINAL):
+        if hasattr(function, ORIGINAL):
             return
         made: Any = functools.wraps(function)(self.make(function))
-        setattr(made, _ORIGINAL, original)
+        setattr(made, ORIGINAL, original)
         self._put(original, classmethod(made) if self.is_classmethod else made)
 
     def remove(self) -> None:
         """Put the original back."""
         found = inspect.getattr_static(self.owner, self.name, None)
-        original = getattr(self._function(found), _ORIGINAL, None)
+        original = getattr(self._function(found), ORIGINAL, None)
         if original is not None:
             self._put(found, original)
 
@@ -105,28 +107,28 @@ class Entry(Target):
     @property
     def is_installed(self) -> bool:
         """Whether ours stands there."""
-        return hasattr(self.owner.get(self.name), _ORIGINAL)
+        return hasattr(self.owner.get(self.name), ORIGINAL)
 
     def found(self) -> str:
         """Return the class of the entry that the target names, or the one it has."""
         entry = self.owner.get(self.name)
         if entry is None:
-            return _NOTHING
+            return NOTHING
         names = [cls.__name__ for cls in type(entry).__mro__]
         return self.shapes[0] if set(self.parameters) <= set(names) else f"({names[0]})"
 
     def install(self) -> None:
         """Put ours there. Once."""
         original = self.owner[self.name]
-        if not hasattr(original, _ORIGINAL):
+        if not hasattr(original, ORIGINAL):
             made = self.make(original)
-            setattr(made, _ORIGINAL, original)
+            setattr(made, ORIGINAL, original)
             # Such a registry may refuse to name a rule twice.
             dict.__setitem__(self.owner, self.name, made)
 
     def remove(self) -> None:
         """Put the original back."""
-        original = getattr(self.owner.get(self.name), _ORIGINAL, None)
+        original = getattr(self.owner.get(self.name), ORIGINAL, None)
         if original is not None:
             dict.__setitem__(self.owner, self.name, original)
 

@@ -1,0 +1,199 @@
+"""What content is made of: libraries, tags and videos that the content of a course itself names.
+
+An author writes the names into an own course, in an uploaded file or in the text of a block, and no request says them.
+So they are judged where the platform takes something from what is named. What is out of sight is there as little as
+what does not exist.
+
+Where somebody asks, the one who asks decides (:func:`ccx_tenancy.hosts.openedx.sight.sight_of_request`). In a task of
+which nobody knows for whom it runs, the content does: it takes from what belongs to the same tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import Any
+
+import crum
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
+
+from ccx_tenancy.hosts.openedx import roles
+from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
+from ccx_tenancy.hosts.openedx.targets import Target
+from ccx_tenancy.partition import policy
+from ccx_tenancy.tenants.api import owner_of
+
+#: Where the host's functions live.
+LIBRARY_TOOLS = "xmodule.library_tools"
+LIBRARY_BLOCK = "xmodule.library_content_block"
+LIBRARY_TASKS = "openedx.core.djangoapps.content_libraries.tasks"
+COMPONENTS = "openedx.core.djangoapps.xblock.api"
+CONTAINERS = "openedx.core.djangoapps.content_libraries.api.containers"
+TAGGING = "openedx.core.djangoapps.content_tagging.api"
+TAXONOMY = "oel_tagging.Taxonomy"
+
+
+def owner_id(organization: Any) -> int | None:
+    """Return the tenant to which an organization belongs, None for the platform's own and for nobody's."""
+    owner = owner_of(str(organization))
+    return None if owner is None else owner.id
+
+
+def sees_library(sight: Sight, key: Any) -> bool:
+    """Whether a library of either kind, by its key, is in sight."""
+    return sight.sees_key(key) or str(key) in sight.granted_libraries
+
+
+# Old libraries, of which blocks take copies
+
+
+def old_libraries() -> list[Target]:
+    service = import_module(LIBRARY_TOOLS).LegacyLibraryToolsService
+    tasks = import_module(LIBRARY_TASKS)
+    copying = ("task", "store", "user_id", "dest_block", "library_version")
+    return [
+        Target(service, "get_latest_library_version", ("self", "library_id"), make_latest_version),
+        Target(service, "trigger_library_sync", ("self", "dest_block", "library_version"), make_library_sync),
+        Target(service, "list_available_libraries", ("self",), make_available_libraries),
+        Target(tasks, "_sync_children", copying, make_sync_children),
+    ]
+
+
+def may_take_from(library: Any, block: Any, user_id: int | None) -> bool:
+    """Whether a block may take from a library, by its key: whoever is known to ask for it sees the library; where
+    nobody is known, both belong to the same tenant."""
+    if not policy.has_tenants():
+        return True
+    if crum.get_current_request() is not None:
+        sight = sight_of_request()
+    else:
+        user = None if user_id is None else get_user_model()._base_manager.filter(pk=user_id).first()
+        if user is None:
+            return owner_id(library.org) == owner_id(block.scope_ids.usage_id.context_key.org)
+        sight = sight_of(user)
+    return sight is None or sees_library(sight, library.replace(version_guid=None, branch=None))
+
+
+def make_latest_version(original: Any) -> Any:
+    def get_latest_library_version(self: Any, library_id: Any) -> Any:
+        sight = sight_of_request()
+        if sight is not None:
+            key = roles.context_of(str(library_id))
+            if key is None or not sees_library(sight, key.replace(version_guid=None, branch=None)):
+                return None
+        return original(self, library_id)
+
+    return get_latest_library_version
+
+
+def make_library_sync(original: Any) -> Any:
+    def trigger_library_sync(self: Any, dest_block: Any, library_version: Any) -> Any:
+        if getattr(dest_block, "source_library_id", None):
+            library = dest_block.source_library_key
+            if not may_take_from(library, dest_block, self.user_id):
+                # An import goes on after this error as it does where no library is named that there is; after the one
+                # for a version that is gone it would publish the block before its children are there.
+                error = import_module(LIBRARY_BLOCK).LibraryToolsUnavailable()
+                error.args = (f"Library {library} not found.",)
+                raise error
+        return original(self, dest_block, library_version)
+
+    return trigger_library_sync
+
+
+def make_available_libraries(original: Any) -> Any:
+    def list_available_libraries(self: Any) -> Any:
+        found = original(self)
+        sight = sight_of_request()
+        return found if sight is None else [(key, name) for key, name in found if sees_library(sight, key)]
+
+    return list_available_libraries
+
+
+def make_sync_children(original: Any) -> Any:
+    def _sync_children(task: Any, store: Any, user_id: Any, dest_block: Any, library_version: Any) -> Any:
+        library = dest_block.source_library_key
+        if not may_take_from(library, dest_block, user_id):
+            task.status.fail(f"Requested library {library} not found.")
+            return None
+        return original(task=task, store=store, user_id=user_id, dest_block=dest_block, library_version=library_version)
+
+    return _sync_children
+
+
+# What lies in libraries with a team, to which blocks are linked
+
+
+def upstreams() -> list[Target]:
+    return [
+        Target(import_module(COMPONENTS), "get_component_from_usage_key", ("usage_key",), make_component),
+        Target(import_module(CONTAINERS), "_get_container_from_key", ("container_key", "isDeleted"), make_container),
+    ]
+
+
+def make_component(original: Any) -> Any:
+    def get_component_from_usage_key(usage_key: Any) -> Any:
+        sight = sight_of_request()
+        if sight is not None and not sees_library(sight, usage_key.context_key):
+            raise ObjectDoesNotExist(f"There is no component {usage_key}.")
+        return original(usage_key)
+
+    return get_component_from_usage_key
+
+
+def make_container(original: Any) -> Any:
+    def _get_container_from_key(container_key: Any, *args: Any, **kwargs: Any) -> Any:
+        sight = sight_of_request()
+        if sight is not None and not sees_library(sight, container_key.lib_key):
+            raise import_module(CONTAINERS).ContentLibraryContainerNotFound
+        return original(container_key, *args, **kwargs)
+
+    return _get_container_from_key
+
+
+# Tags
+
+
+def tags() -> list[Target]:
+    api = import_module(TAGGING)
+    return [
+        Target(api, "set_exported_object_tags", ("content_key", "exported_tags"), make_exported_tags),
+        Target(api, "copy_tags_as_read_only", ("source_object_id", "dest_object_id"), make_copied_tags),
+    ]
+
+
+def make_exported_tags(original: Any) -> Any:
+    def set_exported_object_tags(content_key: Any, exported_tags: Mapping[str, Any]) -> Any:
+        if policy.has_tenants():
+            kept = _for_organization(exported_tags, content_key.org)
+            exported_tags = {name: values for name, values in exported_tags.items() if str(name) in kept}
+        return original(content_key, exported_tags)
+
+    return set_exported_object_tags
+
+
+def _for_organization(names: Iterable[Any], organization: Any) -> set[str]:
+    """Return those of the names by which taxonomies are exported that a tenant's content may be tagged with: of no
+    taxonomy, or of one that is for all, or for an organization of the same tenant."""
+    kept = {str(name) for name in names}
+    owner = owner_id(organization)
+    model = apps.get_model(TAXONOMY)
+    for taxonomy in model._base_manager.filter(export_id__in=kept).prefetch_related("taxonomyorg_set__org"):
+        rows = taxonomy.taxonomyorg_set.all()
+        if not any(row.org is None or owner_id(row.org.short_name) == owner for row in rows) and (rows or owner):
+            kept = {name for name in kept if name.lower() != taxonomy.export_id.lower()}
+    return kept
+
+
+def make_copied_tags(original: Any) -> Any:
+    def copy_tags_as_read_only(source_object_id: Any, dest_object_id: Any) -> Any:
+        sight = sight_of_request()
+        if sight is not None:
+            key = roles.context_of(str(source_object_id))
+            if key is None or not sees_library(sight, key):
+                source_object_id = ""
+        return original(source_object_id, dest_object_id)
+
+    return copy_tags_as_read_only
