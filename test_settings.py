@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "tests.hosts.openedx.standin.student",
     "tests.hosts.openedx.standin.content_libraries",
     "tests.hosts.openedx.standin.ccx",
+    "tests.hosts.openedx.standin.edxval",
     "ccx_tenancy.hosts.openedx",
     "ccx_tenancy.portal",
     "tests.outgoing.standin",

@@ -18,6 +18,7 @@ from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
 from tests.hosts.openedx.standin.student.models import CourseEnrollmentAllowed
+from tests.hosts.openedx.standin_of_videos import stand_ins_of_videos
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +70,8 @@ def host(settings, monkeypatch):
     standing.UserStandingMiddleware = type("UserStandingMiddleware", (), {"process_request": process_request})
     graders = ModuleType(patches.GRADERS[0])
     graders.XQueueService = type("XQueueService", (), {"construct_callback": construct_callback})
-    for made in (module, authentication, standing, graders, catalogue, dashboard, mobile):
+    edxval, block = stand_ins_of_videos()
+    for made in (module, authentication, standing, graders, catalogue, dashboard, mobile, edxval, block):
         parts = made.__name__.split(".")
         for length in range(1, len(parts)):
             package = ModuleType(".".join(parts[:length]))
