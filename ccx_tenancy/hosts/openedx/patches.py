@@ -24,7 +24,7 @@ from ccx_tenancy.context import current_scope
 from ccx_tenancy.hosts.openedx import bought, rows, studio, videos
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.sites import site_of
-from ccx_tenancy.hosts.openedx.targets import Patch, Target, module_if_there
+from ccx_tenancy.hosts.openedx.targets import Patch, Target, found_in
 from ccx_tenancy.middleware.tenant_access import guard_authenticator
 from ccx_tenancy.partition.policy import LMS, named_by_key
 from ccx_tenancy.site_config import org_values, secrets
@@ -44,9 +44,9 @@ LINKS = "_base_manager"
 ALLOWED = "student.CourseEnrollmentAllowed"
 #: The REST API of organizations.
 ORGANIZATIONS = "organizations.v0.views"
-#: Where the host makes the addresses at which external graders answer: in Teak, and where problems went after it. A
-#: release between the two may have both.
-GRADERS = ("xmodule.capa.xqueue_interface", "xblocks_contrib.problem.capa.xqueue_interface")
+#: Where the host makes the addresses at which external graders answer: in Teak, and where it does since problems moved
+#: out of the host.
+GRADERS = ("xmodule.capa.xqueue_interface", "xmodule.services")
 #: The middleware that asks whether somebody's account was closed.
 STANDING = "common.djangoapps.student.middleware"
 #: Where the host chooses what a site shows: its catalogue, a user's enrollments on the dashboards and in the app.
@@ -333,12 +333,8 @@ def _make_for_user(original: Any) -> Any:
 
 
 def _grader_callbacks() -> list[Target]:
-    modules = [module for module in map(module_if_there, GRADERS) if module is not None]
-    if not modules:
-        raise ImportError(f"no module named {' or '.join(map(repr, GRADERS))}")
-    return [
-        Target(module.XQueueService, "construct_callback", ("self", "dispatch"), _make_callback) for module in modules
-    ]
+    owner = found_in(GRADERS, "XQueueService")
+    return [Target(owner, "construct_callback", ("self", "dispatch"), _make_callback)]
 
 
 def _make_callback(original: Any) -> Any:

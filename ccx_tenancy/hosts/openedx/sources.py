@@ -21,7 +21,7 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from ccx_tenancy.hosts.openedx import roles
 from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
-from ccx_tenancy.hosts.openedx.targets import Target
+from ccx_tenancy.hosts.openedx.targets import Target, module_if_there
 from ccx_tenancy.partition import policy
 from ccx_tenancy.tenants.api import owner_of
 
@@ -31,6 +31,9 @@ LIBRARY_BLOCK = "xmodule.library_content_block"
 LIBRARY_TASKS = "openedx.core.djangoapps.content_libraries.tasks"
 COMPONENTS = "openedx.core.djangoapps.xblock.api"
 CONTAINERS = "openedx.core.djangoapps.content_libraries.api.containers"
+#: Where later releases look for a container by its key.
+CONTAINER_METADATA = "openedx.core.djangoapps.content_libraries.api.container_metadata"
+LIBRARY_ERRORS = "openedx.core.djangoapps.content_libraries.api.exceptions"
 TAGGING = "openedx.core.djangoapps.content_tagging.api"
 TAXONOMY = "oel_tagging.Taxonomy"
 
@@ -127,9 +130,14 @@ def make_sync_children(original: Any) -> Any:
 
 
 def upstreams() -> list[Target]:
+    component = Target(import_module(COMPONENTS), "get_component_from_usage_key", ("usage_key",), make_component)
+    later, name = module_if_there(CONTAINER_METADATA), "get_container_from_key"
+    if hasattr(later, name):
+        return [component, Target(later, name, ("container_key", "include_deleted"), make_container)]
+    containers = import_module(CONTAINERS)
     return [
-        Target(import_module(COMPONENTS), "get_component_from_usage_key", ("usage_key",), make_component),
-        Target(import_module(CONTAINERS), "_get_container_from_key", ("container_key", "isDeleted"), make_container),
+        component,
+        Target(containers, f"_{name}", ("container_key", "isDeleted"), make_container),
     ]
 
 
@@ -147,7 +155,7 @@ def make_container(original: Any) -> Any:
     def _get_container_from_key(container_key: Any, *args: Any, **kwargs: Any) -> Any:
         sight = sight_of_request()
         if sight is not None and not sees_library(sight, container_key.lib_key):
-            raise import_module(CONTAINERS).ContentLibraryContainerNotFound
+            raise import_module(LIBRARY_ERRORS).ContentLibraryContainerNotFound
         return original(container_key, *args, **kwargs)
 
     return _get_container_from_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -25,6 +25,14 @@ def module_if_there(name: str) -> Any:
         if missing.name is not None and f"{name}.".startswith(f"{missing.name}."):
             return None
         raise
+
+
+def found_in(names: Iterable[str], attribute: str) -> Any:
+    """Return what has that name in the first of those modules that is there and has it. Raises ImportError."""
+    for module in map(module_if_there, names):
+        if hasattr(module, attribute):
+            return getattr(module, attribute)
+    raise ImportError(f"no {attribute} in {' or '.join(names)}")
 
 
 @dataclass(frozen=True, slots=True)

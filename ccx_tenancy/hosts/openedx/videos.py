@@ -26,14 +26,15 @@ from django.db.models import Exists, OuterRef, Q
 from ccx_tenancy.conf import conf
 from ccx_tenancy.hosts.openedx import rows
 from ccx_tenancy.hosts.openedx.sight import sight_of_request
-from ccx_tenancy.hosts.openedx.targets import NOTHING, ORIGINAL, Target
+from ccx_tenancy.hosts.openedx.targets import NOTHING, ORIGINAL, Target, found_in
 from ccx_tenancy.partition import policy
 from ccx_tenancy.partition.keys import named_in
 from ccx_tenancy.tenants.api import owner_of
 
 #: Where the platform's functions live.
 API = "edxval.api"
-BLOCK = "xmodule.video_block.video_block"
+#: The block, in Teak and where it comes from after it.
+BLOCKS = ("xmodule.video_block.video_block", "xblocks_contrib.video.video")
 #: The models, each with the way from a row to its video.
 MODELS = {"edxval.Video": "pk", "edxval.EncodedVideo": "video_id", "edxval.VideoTranscript": "video_id"}
 #: The model that says in which course a video is, and how.
@@ -85,7 +86,7 @@ def _made_by_class(manager: Any) -> Any:
 
 
 def targets() -> list[Target]:
-    block = import_module(BLOCK).VideoBlock
+    block = found_in(BLOCKS, "VideoBlock")
     importing = ("xml", "edx_video_id", "resource_fs", "static_dir", "external_transcripts", "course_id")
     return [
         *(OfManager(apps.get_model(label), "objects", ("self",), make_cut(path)) for label, path in MODELS.items()),

@@ -170,7 +170,7 @@ def test_what_is_linked_to_a_library_out_of_sight_is_linked_to_nothing(module, a
     class NotFoundContainer(Exception):
         pass
 
-    module(sources.CONTAINERS, ContentLibraryContainerNotFound=NotFoundContainer)
+    module(sources.LIBRARY_ERRORS, ContentLibraryContainerNotFound=NotFoundContainer)
     component = sources.make_component(lambda usage_key: usage_key)
     container = sources.make_container(lambda container_key, isDeleted=False: (container_key, isDeleted))  # noqa: N803
 
@@ -190,6 +190,23 @@ def test_what_is_linked_to_a_library_out_of_sight_is_linked_to_nothing(module, a
     assert component(theirs) == theirs and container(their_unit) == (their_unit, False)
     crum.set_current_request(None)
     assert component(theirs) == theirs
+
+
+def test_a_container_is_looked_for_where_the_release_does(module, monkeypatch):
+    def found():
+        return [(target.name, target.found() in target.shapes) for target in sources.upstreams()]
+
+    module(sources.COMPONENTS, get_component_from_usage_key=lambda usage_key: usage_key)
+    module(sources.CONTAINERS, _get_container_from_key=lambda container_key, isDeleted=False: None)  # noqa: N803
+    teak, later = ("_get_container_from_key", True), ("get_container_from_key", True)
+    component = ("get_component_from_usage_key", True)
+    # What a module of that name does not have is looked for in the other.
+    made = ModuleType(sources.CONTAINER_METADATA)
+    assert found() == [component, teak]
+    monkeypatch.setitem(sys.modules, sources.CONTAINER_METADATA, made)
+    assert found() == [component, teak]
+    made.get_container_from_key = lambda container_key, include_deleted=False: None
+    assert found() == [component, later]
 
 
 # Tags

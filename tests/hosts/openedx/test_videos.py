@@ -126,7 +126,7 @@ def test_a_role_on_a_course_of_another_tenant_counts_in_studio(asked_by, surface
 
 
 def block_of(organization, video):
-    return sys.modules[videos.BLOCK].VideoBlock(f"block-v1:{organization}+X+2026+type@video+block@v", video)
+    return sys.modules[videos.BLOCKS[0]].VideoBlock(f"block-v1:{organization}+X+2026+type@video+block@v", video)
 
 
 def test_what_a_block_keeps_of_a_video_is_what_its_own_course_has_whoever_asks(asked_by):
