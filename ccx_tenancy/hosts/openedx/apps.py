@@ -19,6 +19,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "student.CourseEnrollment": ("user", "course"),
     "student.CourseEnrollmentAllowed": ("email", "course_id"),
     "course_overviews.CourseOverview": ("id", "org"),
+    "split_modulestore_django.SplitModulestoreCourseIndex": ("course_id", "wiki_slug"),
+    "wiki.URLPath": ("article", "slug", "lft", "rght", "tree_id", "level"),
     "content_libraries.ContentLibrary": ("org", "slug"),
     "content_libraries.ContentLibraryPermission": ("library", "user", "group", "access_level"),
 }

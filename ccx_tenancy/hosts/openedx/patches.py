@@ -88,7 +88,7 @@ def _checked(name: str, patch: Patch) -> Iterator[Target]:
         return
     try:
         targets = patch.targets()
-    except (ImportError, AttributeError) as missing:
+    except (ImportError, AttributeError, LookupError) as missing:
         raise ImproperlyConfigured(f"The patch {name!r} of ccx_tenancy: {missing}. {_advice(name, patch)}") from missing
     for target in targets:
         found = target.found()
@@ -226,19 +226,38 @@ def _tenant_rows() -> list[Target]:
         for cls in type(manager).__mro__
         if "get_queryset" in vars(cls)
     }
-    targets = [Target(owner, "get_queryset", ("self",), _make_cut) for owner in owners]
+    # That of trees passes on whatever it is given.
+    also = (("self", "args", "kwargs"),)
+    targets = [Target(owner, "get_queryset", ("self",), _make_cut, also=also) for owner in owners]
     # A view's queryset is often made when its module is read, and copied by this at each request.
     return [*targets, Target(QuerySet, "all", ("self",), _make_cut)]
 
 
 def _make_cut(original: Any) -> Any:
-    def cut_to_the_tenant(self: Any) -> Any:
-        rows_found = original(self)
+    def cut_to_the_tenant(self: Any, *args: Any, **kwargs: Any) -> Any:
+        rows_found = original(self, *args, **kwargs)
         if getattr(self, "name", None) == LINKS:
             return rows_found
         return rows.cut(rows_found)
 
     return cut_to_the_tenant
+
+
+# The page above all wikis
+
+
+def _wikis() -> list[Target]:
+    model: Any = apps.get_model(rows.WIKI_PATHS)
+    return [Target(model, "get_by_path", ("cls", "path", "select_related"), _make_get_by_path, is_classmethod=True)]
+
+
+def _make_get_by_path(original: Any) -> Any:
+    def get_by_path(cls: Any, path: str, select_related: bool = False) -> Any:
+        if rows.is_page_of_all(path):
+            raise cls.DoesNotExist
+        return original(cls, path, select_related=select_related)
+
+    return get_by_path
 
 
 # Whether an account was closed
@@ -378,6 +397,13 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             "Lists that name nothing, look-ups of people and ids that hold no organization are read by the host in"
             " hundreds of places; all of them pass the managers of its models.",
             "Without it the LMS lists and finds courses, enrollments, certificates and people of other tenants.",
+            surface=LMS,
+        ),
+        "wikis": Patch(
+            _wikis,
+            "All wikis lie below one page, which has the name of the first site where somebody opened one, and on which"
+            " staff of any tenant write.",
+            "Without it that page is shown on tenants' sites.",
             surface=LMS,
         ),
         "own_standing": Patch(

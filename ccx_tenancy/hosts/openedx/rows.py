@@ -14,6 +14,9 @@ sees what the CCX is made of, and that the coach is one; no roster, no team, no 
 request names such a CCX, roles on the master course and on the seller's whole organization are not seen: the host reads
 the organization off the key, asks the master course who may coach, and would take the seller's staff for the CCX's.
 
+*Of wikis*: there is one tree of pages for all. A page is of the organization of the course in whose wiki it lies, by
+the name of that wiki; on a tenant's site only those of its own courses are seen.
+
 *Of what hangs on such a row*: a model without a key of its own, each row of which belongs to one that is cut: attempts
 at an exam, memberships of a team. It is seen where that row is.
 
@@ -54,9 +57,10 @@ from django.db.models import (
     Q,
     QuerySet,
     TextField,
+    Value,
 )
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Lower
+from django.db.models.functions import Cast, Concat, Length, Lower, Substr
 from django.db.models.lookups import In
 from django.db.models.sql.where import AND
 from django.http import HttpRequest
@@ -89,6 +93,10 @@ APP_OF_MASTERS = "split_modulestore_django"
 CCXS = "ccx.CustomCourseForEdX"
 #: The host's table of roles.
 ROLES = "student.CourseAccessRole"
+#: The host's pages of wikis, what is written on them, and the index of courses, which says the name of a course's wiki.
+WIKI_PATHS = "wiki.URLPath"
+WIKI_ARTICLES = "wiki.Article"
+COURSE_INDEX = "split_modulestore_django.SplitModulestoreCourseIndex"
 #: The name of the field that says the organization of a row which may have no course.
 _ORGANIZATION = "org"
 
@@ -210,7 +218,7 @@ def _found() -> Mapping[type[Model], Cut]:
     for model in apps.get_models():
         made = None
         if _is_cut(model):
-            made = _cut_of_people(model) or _cut_of_courses(model) or _cut_by_parents(model)
+            made = _cut_of_people(model) or _cut_of_courses(model) or _cut_of_the_rest(model)
         made = made or _cut_of_persons(model)
         if made is not None:
             found[model] = made
@@ -321,8 +329,8 @@ def _seen_of_course(model: type[Model]) -> Callable[[_Sight], Any] | None:
 # What hangs on a row of a course
 
 
-def _cut_by_parents(model: type[Model]) -> Cut | None:
-    condition = _seen_by_parents(model)
+def _cut_of_the_rest(model: type[Model]) -> Cut | None:
+    condition = _seen_of_wiki(model) or _seen_by_parents(model)
     return None if condition is None else lambda who: condition(_sight_of(who))
 
 
@@ -330,7 +338,7 @@ def _cut_by_parents(model: type[Model]) -> Cut | None:
 def _parents(model: type[Model], below: tuple[type[Model], ...] = ()) -> Mapping[str, tuple[str, type[Model]]]:
     """Return by what links each row of a model belongs to a row of a course, or to one that belongs to one: column and
     model, by name. Empty where rows have a course or are somebody's themselves, or those are in another database."""
-    if not _is_cut(model) or course_column(model) is not None or _cut_of_people(model) is not None:
+    if not _is_cut(model) or _has_rule(model) or _cut_of_people(model) is not None:
         return MappingProxyType({})
     found: dict[str, tuple[str, type[Model]]] = {}
     for link in _links(model):
@@ -338,10 +346,14 @@ def _parents(model: type[Model], below: tuple[type[Model], ...] = ()) -> Mapping
         if parent in (model, *below) or not _is_cut(parent) or link.target_field is not parent._meta.pk:
             continue
         if router.db_for_read(parent) == router.db_for_read(model) and (
-            course_column(parent) is not None or _parents(parent, (model, *below))
+            _has_rule(parent) or _parents(parent, (model, *below))
         ):
             found[link.name] = link.attname, parent
     return MappingProxyType(found)
+
+
+def _has_rule(model: type[Model]) -> bool:
+    return course_column(model) is not None or _seen_of_wiki(model) is not None
 
 
 def _links(model: type[Model]) -> Iterator[ForeignKey[Any, Any]]:
@@ -370,7 +382,7 @@ class _RowsOf(NamedTuple):
 
     def rows(self) -> QuerySet[Any]:
         """Return them."""
-        condition = _seen_of_course(self.model) or _seen_by_parents(self.model)
+        condition = _seen_of_course(self.model) or _seen_of_wiki(self.model) or _seen_by_parents(self.model)
         assert condition is not None, f"{self.model._meta.label} is not cut by courses"
         return self.model._base_manager.filter(condition(self.sight)).values("pk")
 
@@ -393,6 +405,70 @@ def check_parents(sender: Any, instance: Model, raw: bool = False, **kwargs: Any
             continue
         if not parent._default_manager.filter(pk=number).exists():
             raise IntegrityError(f"{sender._meta.label}.{name}: there is no {parent._meta.label} {number!r} here.")
+
+
+# Wikis
+
+
+def _seen_of_wiki(model: type[Model]) -> Callable[[_Sight], Any] | None:
+    return {WIKI_PATHS: _seen_paths, WIKI_ARTICLES: _seen_articles}.get(model._meta.label)
+
+
+def _seen_paths(sight: _Sight) -> Any:
+    """Return the condition for pages: those in wikis that are seen, and the one above them all."""
+    above = _paths().filter(level=1, tree_id=OuterRef("tree_id"), lft__lte=OuterRef("lft"), rght__gte=OuterRef("rght"))
+    return Q(level=0) | Q(Exists(above.filter(_seen_wikis(sight))))
+
+
+def _seen_articles(sight: _Sight) -> Any:
+    """Return the condition for what is written on pages; what is on none yet is still being written."""
+    pages = _paths().filter(article_id=OuterRef("pk"))
+    below = pages.filter(level__gt=0) if sight.tenant is not None else pages
+    return Q(Exists(below.filter(_seen_paths(sight)))) | ~Q(Exists(pages))
+
+
+def _seen_wikis(sight: _Sight) -> Any:
+    """Return the condition for wikis by their names: that of a course, or the beginning of one with an organization.
+
+    A name may be chosen. What is the name of wikis of several, or begins with somebody else's organization, is nobody's
+    but that one's whose course says it as the host would have made it.
+    """
+    names: Any = TenantOrganization._base_manager
+    courses: QuerySet[Any] = apps.get_model(COURSE_INDEX)._base_manager
+    name = _Comparable(Lower(OuterRef("slug")))
+    courses = courses.annotate(name=_Comparable(Lower(F("wiki_slug")))).filter(name=name).order_by()
+    if sight.tenant is not None:
+        own_key = Q(_of("course_id", False, sight.tenant.organizations, or_empty=False))
+        own_names = names.filter(tenant_id=sight.tenant.id)
+        others = names.exclude(tenant_id=sight.tenant.id)
+        own, begins_own = Q(Exists(courses.filter(own_key))), Q(Exists(_beginning(own_names)))
+        foreign = Q(Exists(courses.exclude(own_key)))
+        return (own & begins_own) | (begins_own & ~foreign) | (own & ~foreign & ~Q(Exists(_beginning(others))))
+    hidden = names.exclude(tenant_id__in=sight.tenants)
+    hidden_key = Q(_InRows(_organization("course_id"), _NamesOfTenants(but=sight.tenants)))
+    return ~Q(Exists(courses.filter(hidden_key))) & ~Q(Exists(_beginning(hidden)))
+
+
+def _beginning(organizations: QuerySet[Any]) -> QuerySet[Any]:
+    """Return those of the organizations with whose name and a dot the name of a wiki begins."""
+    name = Lower(OuterRef("slug"))
+    beginning = Substr(name, 1, Length(F("folded")) + 1)
+    wanted = _Comparable(Concat("folded", Value(".")))
+    found: QuerySet[Any] = organizations.annotate(beginning=_Comparable(beginning)).filter(beginning=wanted)
+    return found
+
+
+def _paths() -> QuerySet[Any]:
+    found: QuerySet[Any] = apps.get_model(WIKI_PATHS)._base_manager.order_by()
+    return found
+
+
+def is_page_of_all(path: str) -> bool:
+    """Whether the page above all wikis is asked for on a tenant's site, where it is not: it is the platform's own."""
+    if path.strip("/"):
+        return False
+    who = viewer()
+    return who is not None and who.tenant is not None
 
 
 class _Dealings(NamedTuple):

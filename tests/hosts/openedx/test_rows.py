@@ -19,6 +19,7 @@ from ccx_tenancy.partition import owners
 from tests.counting import counted
 from tests.hosts.openedx.standin.ccx.models import CustomCourseForEdX
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
+from tests.hosts.openedx.standin.split_modulestore_django.models import SplitModulestoreCourseIndex
 from tests.hosts.openedx.standin.student.models import (
     CourseAccessRole,
     CourseEnrollment,
@@ -26,6 +27,7 @@ from tests.hosts.openedx.standin.student.models import (
     UserProfile,
     UserSignupSource,
 )
+from tests.hosts.openedx.standin.wiki.models import Article, ArticleRevision, URLPath
 from tests.people import empty_memory
 
 __all__ = ["empty_memory"]
@@ -233,6 +235,104 @@ def test_what_is_cut_is_found_by_the_shape_of_a_model():
     assert "student.CourseEnrollmentAttribute" in parents
     assert not parents & {"student.CourseEnrollment", "student.UserSignupSource"}
     assert not any(label.startswith(("ccx_", "auth.Permission", "contenttypes.", "sites.")) for label in cut)
+
+
+# Wikis
+
+#: The name of each course's wiki, as the platform would make it or as somebody has chosen it.
+WIKIS = {
+    COURSES[0]: "Acme.AX1.2026",
+    COURSES[1]: "Algebra",
+    COURSES[2]: "Shared",
+    COURSES[3]: "shared",
+    COURSES[4]: "Globex.GX1.2026",
+    # Chosen to get at what is Acme's and Globex's.
+    "course-v1:Globex+GX2+2026": "acme.ax1.2026",
+    "course-v1:Acme+AX3+2026": "Globex.GX9.2026",
+    COURSES[5]: "Free.F1.2026",
+}
+#: Wikis of no course that is there: of old runs, and of nothing.
+ORPHANS = ("Acme.AX1.2019", "Globex.GX1.2019", "Acme_.D1.2019", "Nothing")
+
+
+@pytest.fixture
+def wikis(people):
+    """Each wiki with one page below its first, and what is written on both."""
+    for key, slug in WIKIS.items():
+        SplitModulestoreCourseIndex.objects.create(course_id=CourseKey.from_string(key), wiki_slug=slug)
+    slugs = [*dict.fromkeys(slug for slug in WIKIS.values() if slug not in ("shared", "acme.ax1.2026")), *ORPHANS]
+    root = page(None, None, 0, 1, 4 * len(slugs) + 2)
+    for number, slug in enumerate(slugs):
+        start = 4 * number + 2
+        first = page(root, slug, 1, start, start + 3)
+        page(first, "inner", 2, start + 1, start + 2)
+    return slugs
+
+
+def page(parent, slug, level, lft, rght):
+    article = Article.objects.create()
+    ArticleRevision.objects.create(article=article, title=slug or "root")
+    return URLPath.objects.create(parent=parent, slug=slug, level=level, lft=lft, rght=rght, tree_id=1, article=article)
+
+
+def wikis_seen():
+    """Return the wikis that are seen, once by each way in which they are read."""
+    first = {one.slug for one in URLPath.objects.filter(level=1)}
+    inner = {one.parent.slug for one in URLPath.objects.filter(slug="inner")}
+    written = set(ArticleRevision.objects.exclude(title__in=("root", "inner")).values_list("title", flat=True))
+    assert first == inner == written
+    assert Article.objects.filter(urlpath__level__gt=0).count() == 2 * len(first)
+    return first
+
+
+def test_on_a_tenants_site_the_wikis_of_its_courses_are_seen_and_below_the_root_nothing_else(wikis, people):
+    for host, expected in (
+        # Not its third course's, whose name is that of a wiki of another tenant's course too; nor what begins with
+        # another's organization.
+        ("acme.localhost", {"Acme.AX1.2026", "Algebra", "Acme.AX1.2019"}),
+        ("globex.localhost", {"Globex.GX1.2026", "Globex.GX1.2019"}),
+        ("dash.localhost", {"Acme_.D1.2019"}),
+    ):
+        with Visit(host, people["stranger"]):
+            assert wikis_seen() == expected, host
+            assert not Article.objects.filter(urlpath__level=0).exists()
+            assert URLPath.objects.filter(level=0).count() == 1
+
+
+def test_on_the_platforms_own_host_wikis_of_tenants_are_hidden_from_who_is_no_member(wikis, people):
+    with Visit("lms.localhost", people["stranger"]):
+        assert wikis_seen() == {"Free.F1.2026", "Nothing"}
+        assert Article.objects.filter(urlpath__level=0).count() == 1
+    with Visit("lms.localhost", people["globex_learner"]):
+        assert wikis_seen() == {"Free.F1.2026", "Nothing", "Globex.GX1.2026", "Globex.GX1.2019"}
+    with Visit("acme.localhost", people["root"]):
+        assert wikis_seen() == set(wikis)
+
+
+def test_what_is_written_before_its_page_is_made_is_seen(wikis, people):
+    with Visit("acme.localhost", people["acme_learner"]):
+        article = Article.objects.create()
+        ArticleRevision.objects.create(article=article, title="new")
+        assert Article.objects.filter(pk=article.pk).exists()
+        assert ArticleRevision.objects.filter(title="new").exists()
+
+
+def test_the_page_above_all_wikis_is_not_on_a_tenants_site(wikis, people):
+    patch = {"wikis": patches.PATCHES["wikis"]}
+    patches.install(patch)
+    try:
+        with Visit("acme.localhost", people["acme_learner"]):
+            for path in ("", "/", "globex.gx1.2026", "Globex.GX1.2026/inner"):
+                with pytest.raises(URLPath.DoesNotExist):
+                    URLPath.get_by_path(path)
+            assert URLPath.get_by_path("/acme.ax1.2026/inner/", select_related=True).slug == "inner"
+        with Visit("lms.localhost", people["acme_learner"]):
+            assert URLPath.get_by_path("").level == 0
+        with Visit("acme.localhost", people["root"]):
+            assert URLPath.get_by_path("").level == 0
+        assert URLPath.get_by_path("Globex.GX1.2026").level == 1
+    finally:
+        patches.remove(patch)
 
 
 # CCXs that were bought

@@ -189,6 +189,43 @@ def test_a_number_of_another_tenant_changes_nothing_there(people, numbered):
     assert len(allowances()) == len(before) - 1
 
 
+def test_a_wiki_is_read_and_written_on_its_own_site_only(people):
+    from wiki.models import ArticleRevision, URLPath
+
+    root = URLPath.create_root(title="Wiki", content="Welcome to Globex")
+    written = {"other_read": True, "other_write": True}
+    ids = {}
+    for org in KEYS:
+        page = URLPath.create_article(
+            root, f"{org}.{org[0]}X1.2026", title=f"{org} wiki", content=f"{org} text", article_kwargs=written
+        )
+        ids[org] = {"slug": page.slug, "article": page.article_id, "revision": page.article.current_revision_id}
+    ids["Nobody"] = {"slug": "Nobody.X1.2026", "article": 999, "revision": 999}
+    learner = client_of(people["acme_learner"], HOST)
+    for path in (
+        "/wiki/{slug}/",
+        "/courses/course-v1:Acme+AX1+2026/wiki/{slug}/",
+        "/wiki/{article}/",
+        "/wiki/{article}/history/",
+        "/wiki/_revision/diff/{revision}/",
+        "/wiki/{slug}/_edit/",
+    ):
+        statuses = {org: learner.get(path.format(**found), follow=True).status_code for org, found in ids.items()}
+        assert statuses == {"Acme": 200, "Globex": 404, "Nobody": 404}, path
+    assert learner.get("/wiki/").status_code == 404
+
+    def edit(org):
+        form = {"title": "x", "content": "x", "summary": "", "save": "1", "current_revision": ids[org]["revision"]}
+        for path in ("/wiki/{slug}/_edit/", "/wiki/{article}/edit/"):
+            learner.post(path.format(**ids[org]), form)
+        return ArticleRevision.objects.count()
+
+    count = ArticleRevision.objects.count()
+    assert edit("Globex") == count < edit("Acme")
+    other = client_of(people["globex_learner"], "globex.localhost")
+    assert other.get(f"/wiki/{ids['Globex']['slug']}/").status_code == 200
+
+
 # Lists
 
 
