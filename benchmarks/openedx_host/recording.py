@@ -16,6 +16,7 @@ _WRITE = re.compile(
 _MONGO_WRITES = ("insert", "update", "delete", "findAndModify")
 #: Traces of who asks, not of what is asked for.
 _TRACES = frozenset(("django_session", "student_useractivity", "ccx_audit_auditentry", "ccx_tenants_revision"))
+_MOST_NESTED = 1000
 #: Columns that say whose a row is.
 _PEOPLE = re.compile(r"(?:^|_)(?:user|student|learner|owner|sender|coach|requester|recipient)_id$")
 
@@ -113,7 +114,9 @@ def recorded():
         if connection.savepoint_ids:
             give_up()
 
+    # As the platform's own tests have it: transactions that must be the outermost may stand in ours.
     OuterAtomic.ALLOW_NESTED = True
+    OuterAtomic.atomic_for_testcase_calls = _MOST_NESTED
     views.set_rollback = give_up_inside
     del _documents.written[:]
     mail.outbox = []
