@@ -49,6 +49,9 @@ ORGANIZATIONS = "organizations.v0.views"
 GRADERS = ("xmodule.capa.xqueue_interface", "xmodule.services")
 #: The middleware that asks whether somebody's account was closed.
 STANDING = "common.djangoapps.student.middleware"
+#: Where the host keeps what the service of discussions answers, and its way to say that there is no such thing.
+DISCUSSIONS = "openedx.core.djangoapps.django_comment_common.comment_client.models"
+DISCUSSION_ERRORS = "openedx.core.djangoapps.django_comment_common.comment_client.utils"
 #: Where the host chooses what a site shows: its catalogue, a user's enrollments on the dashboards and in the app.
 CATALOGUE = "lms.djangoapps.branding"
 DASHBOARD = "common.djangoapps.student.views.dashboard"
@@ -260,6 +263,27 @@ def _make_get_by_path(original: Any) -> Any:
     return get_by_path
 
 
+# Discussions
+
+
+def _discussions() -> list[Target]:
+    owner = import_module(DISCUSSIONS).Model
+    return [Target(owner, "_update_from_response", ("self", "response_data"), _make_update_from_response)]
+
+
+def _make_update_from_response(original: Any) -> Any:
+    no_such_thing: Any = import_module(DISCUSSION_ERRORS).CommentClientRequestError
+
+    def _update_from_response(self: Any, response_data: Any) -> Any:
+        key = response_data.get("course_id")
+        if key and rows.hides(str(key)):
+            # The host reads the text of such an error as JSON.
+            raise no_such_thing('["Not found."]', 404)
+        return original(self, response_data)
+
+    return _update_from_response
+
+
 # Whether an account was closed
 
 
@@ -404,6 +428,12 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             "All wikis lie below one page, which has the name of the first site where somebody opened one, and on which"
             " staff of any tenant write.",
             "Without it that page is shown on tenants' sites.",
+            surface=LMS,
+        ),
+        "discussions": Patch(
+            _discussions,
+            "Threads and comments are kept by a service of their own, and found by an id that names no course.",
+            "Without it global staff of a tenant who know the id of another tenant's thread reach it.",
             surface=LMS,
         ),
         "own_standing": Patch(

@@ -187,6 +187,17 @@ def _narrowed(rows: QuerySet[Any], condition: BeginsWith) -> QuerySet[Any]:
     return found  # type: ignore[no-any-return]
 
 
+def hides(key: str) -> bool:
+    """Whether the viewer sees nothing of the course of that key: for what is kept outside of the database."""
+    who = viewer()
+    if who is None:
+        return False
+    named = policy.known(policy.named_by_key(key))
+    if who.tenant is not None:
+        return bool(policy.foreign_to(who.tenant, named))
+    return not policy.may_name(who.request.user, named, policy.LMS)
+
+
 def cut_organizations(found: QuerySet[Any]) -> QuerySet[Any]:
     """Return the organizations that may be seen now: like the rows of their courses."""
     who = viewer()

@@ -19,6 +19,7 @@ from ccx_tenancy.site_config import helpers
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
 from tests.hosts.openedx.standin.student.models import CourseEnrollmentAllowed
 from tests.hosts.openedx.standin_of_videos import stand_ins_of_videos
+from tests.hosts.openedx.test_rows import Visit
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,19 @@ def construct_callback(self, dispatch="score_update"):
 def get_course_enrollments(user, org_whitelist, org_blacklist, course_limit=None):
     """What the host's dashboards ask for: here, by which organizations they would choose."""
     return org_whitelist, org_blacklist, course_limit
+
+
+def _update_from_response(self, response_data):
+    """What the host's client of discussions does with an answer."""
+    vars(self).update(response_data)
+
+
+class CommentClientRequestError(Exception):
+    """The host's."""
+
+    def __init__(self, msg, status_codes=400):
+        super().__init__(msg)
+        self.status_code = status_codes
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +85,11 @@ def host(settings, monkeypatch):
     graders = ModuleType(patches.GRADERS[0])
     graders.XQueueService = type("XQueueService", (), {"construct_callback": construct_callback})
     edxval, block = stand_ins_of_videos()
-    for made in (module, authentication, standing, graders, catalogue, dashboard, mobile, edxval, block):
+    discussions, errors = ModuleType(patches.DISCUSSIONS), ModuleType(patches.DISCUSSION_ERRORS)
+    discussions.Model = type("Model", (), {"_update_from_response": _update_from_response})
+    errors.CommentClientRequestError = CommentClientRequestError
+    made_up = (module, authentication, standing, graders, catalogue, dashboard, mobile, edxval, block)
+    for made in (*made_up, discussions, errors):
         parts = made.__name__.split(".")
         for length in range(1, len(parts)):
             package = ModuleType(".".join(parts[:length]))
@@ -280,3 +298,28 @@ def test_where_nothing_was_bought_the_dashboards_choose_as_before(host, acme):
     dashboard = sys.modules[patches.DASHBOARD]
     assert dashboard.get_course_enrollments(None, ["Acme"], {"Other"}) == (["Acme"], {"Other"}, None)
     assert dashboard.get_course_enrollments(None, None, {"Other"}, course_limit=2) == (None, {"Other"}, 2)
+
+
+def test_a_thread_is_found_where_its_course_is(acme):
+    api.create_tenant("globex", name="Globex", domain="globex.localhost", organizations=["Globex"])
+    member = User.objects.create_user("member")
+    api.add_member(member, "Acme")
+    model = sys.modules[patches.DISCUSSIONS].Model
+
+    def find(key):
+        thread = model()
+        try:
+            thread._update_from_response({"id": "1", "course_id": key} if key else {"id": "1"})
+        except CommentClientRequestError as error:
+            return error.status_code
+        return thread.id
+
+    own, foreign, platform = (f"course-v1:{name}+C+1" for name in ("Acme", "Globex", "Nobody"))
+    assert [find(key) for key in (own, foreign, platform, None)] == ["1"] * 4
+    for host, expected in (("acme.localhost", ["1", 404, "1", "1"]), ("lms.localhost", ["1", 404, "1", "1"])):
+        with Visit(host, member):
+            assert [find(key) for key in (own, foreign, platform, None)] == expected, host
+    with Visit("lms.localhost"):
+        assert find(own) == 404
+    with Visit("acme.localhost", User.objects.create_superuser("root")):
+        assert find(foreign) == "1"

@@ -226,6 +226,21 @@ def test_a_wiki_is_read_and_written_on_its_own_site_only(people):
     assert other.get(f"/wiki/{ids['Globex']['slug']}/").status_code == 200
 
 
+def test_a_thread_is_found_by_its_id_on_its_own_site_only(people, site):
+    from openedx.core.djangoapps.django_comment_common.comment_client.thread import Thread
+    from openedx.core.djangoapps.django_comment_common.comment_client.utils import CommentClientRequestError
+
+    site(people["acme_staff"])
+    for org, is_found in (("Acme", True), ("Globex", False)):
+        thread = Thread(id="0123456789abcdef01234567")
+        try:
+            thread._update_from_response({"course_id": str(KEYS[org]), "title": org})
+        except CommentClientRequestError as error:
+            assert (error.status_code, is_found) == (404, False)
+        else:
+            assert is_found and thread.title == org
+
+
 # Lists
 
 
