@@ -36,6 +36,7 @@ LIBRARY_CHECKS = "openedx.core.djangoapps.content_libraries.api.libraries"
 LIBRARY_CHECK = "user_has_permission_across_lib_authz_systems"
 COURSE_CHECKS = "openedx.core.djangoapps.authz.decorators"
 TAGGING = "openedx.core.djangoapps.content_tagging"
+TAGGED_BY = "openedx_tagging.core.tagging.rest_api.v1.serializers"
 SEARCH = "openedx.core.djangoapps.content.search.api"
 CLIPBOARD = "openedx.core.djangoapps.content_staging.api"
 ORGANIZATIONS = "organizations.api"
@@ -201,6 +202,12 @@ def _taxonomies() -> list[Target]:
             ("taxonomy", "all_orgs", "orgs", "relationship"),
             make_set_taxonomy_orgs,
         ),
+        Entry(
+            import_module(TAGGED_BY).ObjectTagUpdateByTaxonomySerializer._declared_fields,
+            "taxonomy",
+            ("PrimaryKeyRelatedField",),
+            make_field_of_taxonomies,
+        ),
     ]
 
 
@@ -245,15 +252,31 @@ def _filter_at(taxonomy: str) -> Callable[[Any], Any]:
         def filter_queryset(self: Any, request: Any, queryset: Any, view: Any) -> Any:
             rows = original(self, request, queryset, view)
             sight = sight_of(request.user)
-            if sight is None:
-                return rows
-            links = _model("content_tagging.TaxonomyOrg").objects.filter(taxonomy=OuterRef(taxonomy))
-            seen = Q(Exists(links.filter(Q(org=None) | sight.of_organizations("org__"))))
-            return rows.filter(seen if sight.is_of_tenants else seen | ~Q(Exists(links)))
+            return rows if sight is None else rows.filter(_taxonomies_in(sight, taxonomy))
 
         return filter_queryset
 
     return make
+
+
+def _taxonomies_in(sight: Sight, taxonomy: str) -> Q:
+    """Return the condition for rows whose taxonomy, found at ``taxonomy``, is in sight."""
+    links = _model("content_tagging.TaxonomyOrg").objects.filter(taxonomy=OuterRef(taxonomy))
+    seen = Q(Exists(links.filter(Q(org=None) | sight.of_organizations("org__"))))
+    return seen if sight.is_of_tenants else seen | ~Q(Exists(links))
+
+
+def make_field_of_taxonomies(original: Any) -> Any:
+    """Return the host's field for a taxonomy's number, to which those out of sight are unknown: a refusal would say
+    their names."""
+
+    def get_queryset(self: Any) -> Any:
+        found = type(original).get_queryset(self)
+        sight = sight_of_request()
+        return found if sight is None else found.filter(_taxonomies_in(sight, "pk"))
+
+    made = type("TaxonomyInSight", (type(original),), {"get_queryset": get_queryset})
+    return made(*original._args, **original._kwargs)
 
 
 def make_set_taxonomy_orgs(original: Any) -> Any:

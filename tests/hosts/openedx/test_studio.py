@@ -345,6 +345,30 @@ def test_links_are_asked_for_with_both_ends_in_sight(author, operator, asked_by)
     assert find(Links, downstream_context_key__in=[str(key("Globex"))]) == {**ends, "downstream_context_key__in": []}
 
 
+def test_the_number_of_a_taxonomy_out_of_sight_is_unknown(author, operator, asked_by, monkeypatch):
+    from django.db.models import Q
+    from rest_framework import serializers
+
+    # Organizations stand for taxonomies here: those of one are seen.
+    monkeypatch.setattr(studio, "_taxonomies_in", lambda sight, path: Q(short_name__in=sorted(sight.scope)))
+    field = serializers.PrimaryKeyRelatedField(queryset=Organization.objects.all(), required=True)
+
+    class Tagging(serializers.Serializer):
+        taxonomy = studio.make_field_of_taxonomies(field)
+
+    def is_known(name):
+        one = Tagging(data={"taxonomy": Organization.objects.get(short_name=name).pk})
+        if one.is_valid():
+            return True
+        assert one.errors["taxonomy"][0].code == "does_not_exist"
+        return False
+
+    asked_by(author)
+    assert is_known("Acme") and not is_known("Globex")
+    asked_by(operator)
+    assert is_known("Globex")
+
+
 def test_people_are_found_within_the_tenant(author, staff, operator, asked_by):
     stranger = User.objects.create_user("stranger", "stranger@globex.example")
     api.add_member(stranger, "Globex", "owner")
