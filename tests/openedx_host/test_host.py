@@ -38,3 +38,17 @@ def test_inside_the_host(service, tmp_path):
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
+
+
+@pytest.mark.parametrize("service", ["lms", "cms"])
+def test_the_host_starts_before_our_tables_are_there(service):
+    """Installing is ``pip install`` and ``migrate``: that command reads all of the host's modules first."""
+    done = subprocess.run(
+        [PYTHON, "manage.py", service, "--settings=test", "check"],
+        cwd=HOST,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": f"{service}.envs.test"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]

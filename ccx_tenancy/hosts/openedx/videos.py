@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+import crum
 from django.apps import apps
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from rest_framework.generics import GenericAPIView
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.hosts.openedx import rows
@@ -91,6 +93,7 @@ def targets() -> list[Target]:
     return [
         *(OfManager(apps.get_model(label), "objects", ("self",), make_cut(path)) for label, path in MODELS.items()),
         OfManager(apps.get_model(IN_COURSES), "objects", ("self",), make_cut_courses),
+        Target(GenericAPIView, "get_queryset", ("self",), make_rows_of_view),
         Target(import_module(API), "import_from_xml", importing, make_import),
         Target(block, "student_view_data", ("self", "context"), make_of_block),
         Target(block, "index_dictionary", ("self",), make_of_block),
@@ -112,6 +115,18 @@ def make_cut(path: str) -> Any:
     return make
 
 
+def make_rows_of_view(original: Any) -> Any:
+    """Return the function that cuts what a view of the REST API had read when its module was, in no request."""
+
+    def get_queryset(self: Any) -> Any:
+        found = original(self)
+        path = MODELS.get(found.model._meta.label) if isinstance(found, QuerySet) else None
+        seen = courses_seen() if path is not None else None
+        return found if path is None or seen is None else found.filter(_is_seen(path, seen))
+
+    return get_queryset
+
+
 def make_cut_courses(original: Any) -> Any:
     def get_queryset(self: Any) -> Any:
         found = original(self)
@@ -128,10 +143,10 @@ def _is_seen(path: str, seen: Q) -> Q:
 
 def courses_seen() -> Q | None:
     """Return the condition for the rows that say in which course a video is, of courses in sight; None where nothing is
-    hidden. No query."""
-    if not policy.has_tenants():
-        return None
+    hidden. No query; and while the host reads its modules, before its tables are there, no look at tenants."""
     block_of = _block_of.get()
+    if (block_of is None and crum.get_current_request() is None) or not policy.has_tenants():
+        return None
     found = _seen_by_whoever_asks()
     if block_of is None:
         return found

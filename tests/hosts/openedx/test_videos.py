@@ -6,13 +6,16 @@ from types import ModuleType
 import crum
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection
 from django.test import RequestFactory
 from opaque_keys.edx.keys import CourseKey
+from rest_framework.generics import ListAPIView
 
 from ccx_tenancy import api
 from ccx_tenancy.context import Scope, push, remove
 from ccx_tenancy.hosts.openedx import patches, sight, videos
 from ccx_tenancy.hosts.openedx.targets import Patch
+from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.index import index
 from tests.hosts.openedx.standin.edxval.models import CourseVideo, EncodedVideo, Video, VideoTranscript
 from tests.hosts.openedx.standin.student.models import CourseAccessRole
@@ -115,6 +118,24 @@ def test_an_operator_a_task_and_an_installation_without_tenants_have_all_videos(
 
 def test_without_a_tenant_nothing_is_asked_besides(db):
     assert "coursevideo" not in str(Video.objects.all().query).lower()
+
+
+class VideosView(ListAPIView):
+    queryset = Video._base_manager.all()
+
+
+def test_a_view_that_took_its_rows_when_its_module_was_read_has_those_in_sight(asked_by):
+    asked_by(account("author", "Acme"))
+    assert {row.edx_video_id for row in VideosView().get_queryset()} == {"Acme", "both", "none"}
+    asked_by(account("super", None, is_superuser=True))
+    assert VideosView().get_queryset().count() == 5
+
+
+def test_modules_may_be_read_before_there_are_tables(db):
+    """The host's views take their rows when their module is read, as in the command that makes the tables."""
+    revisions.forget()
+    with connection.execute_wrapper(lambda *asked: pytest.fail(f"asked: {asked[1]}")):
+        assert Video.objects.all() is not None
 
 
 def test_a_role_on_a_course_of_another_tenant_counts_in_studio(asked_by, surface):
