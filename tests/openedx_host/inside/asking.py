@@ -20,6 +20,16 @@ def empty_memory():
     revisions.forget()
 
 
+@pytest.fixture
+def opened_stores():
+    """Have the host connect to its stores of courses again: tests that made courses have closed the connections."""
+    from xmodule.contentstore.django import _CONTENTSTORE
+    from xmodule.modulestore.django import clear_existing_modulestores
+
+    _CONTENTSTORE.clear()
+    clear_existing_modulestores()
+
+
 class _Client(Client):
     def request(self, **request):
         """Ask. A refusal gives up the transaction of the request, which here is the whole test's."""

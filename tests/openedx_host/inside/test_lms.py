@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import crum
 import pytest
-from asking import body_of, client_of, empty_memory, names_in  # noqa: F401 - a fixture
+from asking import body_of, client_of, empty_memory, names_in, opened_stores  # noqa: F401 - fixtures
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
@@ -189,6 +189,7 @@ def test_a_number_of_another_tenant_changes_nothing_there(people, numbered):
     assert len(allowances()) == len(before) - 1
 
 
+@pytest.mark.usefixtures("opened_stores")
 def test_a_wiki_is_read_and_written_on_its_own_site_only(people):
     from wiki.models import ArticleRevision, URLPath
 
