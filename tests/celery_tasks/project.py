@@ -40,4 +40,4 @@ def publish(count):
         else:
             with api.tenant_context(key):
                 sent.append((key, job.apply_async()))
-    return [[key, result.get(timeout=60)] for key, result in sent]
+    return [[key, result.get(timeout=240)] for key, result in sent]
