@@ -181,9 +181,8 @@ def _narrowed(rows: QuerySet[Any], condition: BeginsWith) -> QuerySet[Any]:
     by here, and that look took as long as all else of the cut.
     """
     found = rows._chain()  # type: ignore[attr-defined]
-    if found.query.get_initial_alias() != rows.model._meta.db_table:
-        return rows.filter(condition)
-    found.query.where.add(condition, AND)
+    table, alias = rows.model._meta.db_table, found.query.get_initial_alias()
+    found.query.where.add(condition if alias == table else condition.relabeled_clone({table: alias}), AND)
     return found  # type: ignore[no-any-return]
 
 
@@ -449,7 +448,7 @@ def _seen_wikis(sight: _Sight) -> Any:
     name = _Comparable(Lower(OuterRef("slug")))
     courses = courses.annotate(name=_Comparable(Lower(F("wiki_slug")))).filter(name=name).order_by()
     if sight.tenant is not None:
-        own_key = Q(_of("course_id", False, sight.tenant.organizations, or_empty=False))
+        own_key = of_organizations("course_id", sight.tenant.organizations)
         own_names = names.filter(tenant_id=sight.tenant.id)
         others = names.exclude(tenant_id=sight.tenant.id)
         own, begins_own = Q(Exists(courses.filter(own_key))), Q(Exists(_beginning(own_names)))
@@ -841,7 +840,7 @@ def _rows_of_people(label: str, tenant: TenantContext, dealings: _Dealings | Non
     column = course_column(model)
     assert column is not None, f"{label} has no key of a course; apps.SHAPES says that it has"
     # A role on a whole organization has an empty key, which is nobody's.
-    named = _as_dealt(Q(_of(column[0], False, tenant.organizations, or_empty=False)), column[0], dealings)
+    named = _as_dealt(of_organizations(column[0], tenant.organizations), column[0], dealings)
     rows: QuerySet[Any] = model._base_manager.filter(named, user_id=OuterRef("pk"))
     # Who may run a CCX of a course is in nobody's roster by that.
     return rows.exclude(role=COACH) if label == ROLES else rows

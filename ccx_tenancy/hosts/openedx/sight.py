@@ -58,6 +58,10 @@ class Sight:
         """Whether a course or library is: by its organization, or by a role of the host on that very one."""
         return key is not None and (self.sees(getattr(key, "org", None)) or str(key) in self.keys)
 
+    def sees_context(self, key: Any) -> bool:
+        """Whether a course or a library of either kind, by its key, is in sight: as above, or by being in its team."""
+        return self.sees_key(key) or str(key) in self.granted_libraries
+
     @cached_property
     def keys(self) -> frozenset[str]:
         """The courses and old libraries on which the host itself gives a role. No query: the host asks for them too."""

@@ -20,7 +20,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 
 from ccx_tenancy.hosts.openedx import roles
-from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
+from ccx_tenancy.hosts.openedx.sight import sight_of, sight_of_request
 from ccx_tenancy.hosts.openedx.targets import Target, module_if_there
 from ccx_tenancy.partition import policy
 from ccx_tenancy.tenants.api import owner_of
@@ -42,11 +42,6 @@ def owner_id(organization: Any) -> int | None:
     """Return the tenant to which an organization belongs, None for the platform's own and for nobody's."""
     owner = owner_of(str(organization))
     return None if owner is None else owner.id
-
-
-def sees_library(sight: Sight, key: Any) -> bool:
-    """Whether a library of either kind, by its key, is in sight."""
-    return sight.sees_key(key) or str(key) in sight.granted_libraries
 
 
 # Old libraries, of which blocks take copies
@@ -76,7 +71,7 @@ def may_take_from(library: Any, block: Any, user_id: int | None) -> bool:
         if user is None:
             return owner_id(library.org) == owner_id(block.scope_ids.usage_id.context_key.org)
         sight = sight_of(user)
-    return sight is None or sees_library(sight, library.replace(version_guid=None, branch=None))
+    return sight is None or sight.sees_context(library.replace(version_guid=None, branch=None))
 
 
 def make_latest_version(original: Any) -> Any:
@@ -84,7 +79,7 @@ def make_latest_version(original: Any) -> Any:
         sight = sight_of_request()
         if sight is not None:
             key = roles.context_of(str(library_id))
-            if key is None or not sees_library(sight, key.replace(version_guid=None, branch=None)):
+            if key is None or not sight.sees_context(key.replace(version_guid=None, branch=None)):
                 return None
         return original(self, library_id)
 
@@ -110,7 +105,7 @@ def make_available_libraries(original: Any) -> Any:
     def list_available_libraries(self: Any) -> Any:
         found = original(self)
         sight = sight_of_request()
-        return found if sight is None else [(key, name) for key, name in found if sees_library(sight, key)]
+        return found if sight is None else [(key, name) for key, name in found if sight.sees_context(key)]
 
     return list_available_libraries
 
@@ -144,7 +139,7 @@ def upstreams() -> list[Target]:
 def make_component(original: Any) -> Any:
     def get_component_from_usage_key(usage_key: Any) -> Any:
         sight = sight_of_request()
-        if sight is not None and not sees_library(sight, usage_key.context_key):
+        if sight is not None and not sight.sees_context(usage_key.context_key):
             raise ObjectDoesNotExist(f"There is no component {usage_key}.")
         return original(usage_key)
 
@@ -154,7 +149,7 @@ def make_component(original: Any) -> Any:
 def make_container(original: Any) -> Any:
     def _get_container_from_key(container_key: Any, *args: Any, **kwargs: Any) -> Any:
         sight = sight_of_request()
-        if sight is not None and not sees_library(sight, container_key.lib_key):
+        if sight is not None and not sight.sees_context(container_key.lib_key):
             raise import_module(LIBRARY_ERRORS).ContentLibraryContainerNotFound
         return original(container_key, *args, **kwargs)
 
@@ -200,7 +195,7 @@ def make_copied_tags(original: Any) -> Any:
         sight = sight_of_request()
         if sight is not None:
             key = roles.context_of(str(source_object_id))
-            if key is None or not sees_library(sight, key):
+            if key is None or not sight.sees_context(key):
                 source_object_id = ""
         return original(source_object_id, dest_object_id)
 

@@ -322,7 +322,7 @@ def make_access_filter(original: Any) -> Any:
 
 def _seen_ids(sight: Sight, ids: Iterable[int]) -> set[int]:
     rows = _model("search.SearchAccess").objects.filter(id__in=list(ids)).values_list("id", "context_key")
-    return {pk for pk, key in rows if sight.sees_key(key) or str(key) in sight.granted_libraries}
+    return {pk for pk, key in rows if sight.sees_context(key)}
 
 
 # Organizations
@@ -544,7 +544,7 @@ def _may_paste(source: Any) -> bool:
     if sight is None:
         return True
     context = context_of(str(source))
-    return context is not None and (sight.sees_key(context) or str(context) in sight.granted_libraries)
+    return context is not None and sight.sees_context(context)
 
 
 PATCHES: Mapping[str, Patch] = MappingProxyType(

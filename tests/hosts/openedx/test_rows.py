@@ -582,3 +582,14 @@ def test_marks_of_patterns_in_a_name_are_letters(people, name):
     key = f"course-v1:{name}+C+1".replace("%", "%%")
     assert CourseOverview.objects.filter(condition).count() == 0
     assert all("!" in one for one in (rows._pattern(key[: -len("+C+1")]),))
+
+
+def test_rows_under_another_name_in_a_query_are_cut_all_the_same(db):
+    for org in ("Acme", "Globex"):
+        CourseOverview._base_manager.create(id=CourseKey.from_string(f"course-v1:{org}+Z1+2026"), org=org)
+    table = CourseOverview._meta.db_table
+    found = CourseOverview._base_manager.all()
+    assert found.query.get_initial_alias() == table
+    found.query.change_aliases({table: "other"})
+    condition = rows._at(CourseOverview, "id", False, frozenset({"Acme"}))
+    assert [row.org for row in rows._narrowed(found, condition)] == ["Acme"]
