@@ -546,6 +546,20 @@ def test_format_of_what_is_not_json_says_why_and_changes_nothing(open_editor):
     assert editor.cursor == (5, 45)
 
 
+def test_why_a_text_was_not_formatted_stays_until_the_text_changes(open_editor):
+    """A check that follows, as when the known keys come late, does not take the answer away, nor put another in it."""
+    editor = open_editor('{"SITE_NAME": 1,\n}', schema_url="")
+    editor.page.get_by_role("button", name="Format").click()
+    refused = "Not formatted, since it is not JSON yet: line 1, column 16"
+    editor.says(refused)
+    editor.js("editor.loadKeys('/schema/')")
+    editor.page.locator(".ccx-je-list li").filter(has_text="Line 1, column 15").wait_for()
+    assert editor.status.inner_text().startswith(refused)
+    editor.content.press("Control+End")
+    editor.type(" ")
+    editor.says("2 errors: line 1, column 15")
+
+
 def test_search_finds_and_escape_returns(open_editor):
     editor = open_editor('{"a": "needle", "b": "needle"}', schema_url="")
     editor.content.click()

@@ -73,10 +73,10 @@ const serverFound = StateField.define({
   update: (value, transaction) => (transaction.docChanged ? [] : value),
 })
 
-/** Every problem of the state's text, in its order. */
-export function problemsOf(state) {
+/** Every problem of the state's text, in its order; with null for `keys`, what the known keys say is left out. */
+export function problemsOf(state, keys = state.field(knownKeys)) {
   const read = reading(state)
-  return allProblems(read.text, read, state.field(knownKeys), state.field(serverFound))
+  return allProblems(read.text, read, keys, state.field(serverFound))
 }
 
 /** Makes the changes of a problem's fix, if the text still has that problem where it now stands. */

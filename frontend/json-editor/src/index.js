@@ -70,6 +70,8 @@ class JsonEditor {
     // What the status says now, and of which problem; whether a change was not yet said to the form.
     this.line = ""
     this.said = null
+    // The text that could not be formatted: the status says so until there is another, whatever is checked meanwhile.
+    this.refused = null
     this.unsaid = false
     this.fillTimer = 0
     this.build()
@@ -213,13 +215,14 @@ class JsonEditor {
   // ---- what is shown -------------------------------------------------------------------------------------------
 
   showProblems(problems) {
-    const first = foremost(problems)
+    const refused = this.refused !== null && this.refused === this.view.state.doc
+    const first = refused ? this.mistakeIn(problems) : foremost(problems)
     const worst = first?.severity ?? "fine"
     this.shell.dataset.state = worst
     // The first check comes while the editor is still being made.
     this.view?.contentDOM.setAttribute("aria-invalid", String(worst === "error"))
     if (first) {
-      this.say(worst, `${counted(problems)}: `, first)
+      this.say(worst, refused ? "Not formatted, since it is not JSON yet: " : `${counted(problems)}: `, first)
     } else {
       this.say(worst, "No mistakes found.")
     }
@@ -309,10 +312,20 @@ class JsonEditor {
       this.view.focus()
       return
     }
-    const mistake = foremost(reading(this.view.state).problems.length ? problemsOf(this.view.state) : [])
+    const problems = problemsOf(this.view.state)
+    const mistake = this.mistakeIn(problems)
     if (!mistake) return
-    this.say("error", "Not formatted, since it is not JSON yet: ", mistake)
+    this.refused = this.view.state.doc
+    this.showProblems(problems)
     this.goTo(mistake)
+  }
+
+  /** Of a text's problems the first for which it is no JSON, or null: what the known keys say against it is none. */
+  mistakeIn(problems) {
+    const { state } = this.view
+    if (!reading(state).problems.length) return null
+    const first = foremost(problemsOf(state, null))
+    return problems.find(({ from, code }) => from === first.from && code === first.code)
   }
 }
 
