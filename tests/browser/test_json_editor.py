@@ -77,6 +77,8 @@ class Editor:
         self.status = page.locator("[role=status].ccx-je-status")
 
     def js(self, expression: str):
+        # A page's text can be seen before its script, at its end, has put an editor there.
+        self.content.first.wait_for()
         area = "document.querySelector('textarea.ccx-json-editor')"
         return self.page.evaluate(
             f"(() => {{ const editor = ccxTenancyJsonEditor.get({area}); return {expression} }})()"
