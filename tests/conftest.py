@@ -120,7 +120,7 @@ class OtherProcess:
 
     def stop(self) -> None:
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
         self._process.stdout.close()
 
 

@@ -98,7 +98,7 @@ def running(request, protocol):
         return [inner, where.apply_async().id, here()]
 
     app.runs = runs
-    with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
+    with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=120):
         yield app
     app.close()
 
@@ -115,7 +115,7 @@ def task(app, name):
 
 
 def result(outcome):
-    return outcome.get(timeout=20, disable_sync_subtasks=False)
+    return outcome.get(timeout=240, disable_sync_subtasks=False)
 
 
 def test_a_task_has_the_tenant_of_its_publisher_and_none_without(app):

@@ -39,7 +39,7 @@ def test_prefork_workers_see_the_tenant_of_each_message(transactional_db, tmp_pa
         seen = publisher.run("from tests.celery_tasks.project import publish; result = publish(60)")
     finally:
         worker.send_signal(signal.SIGTERM)
-        worker.wait(timeout=60)
+        worker.wait(timeout=240)
         publisher.stop()
     processes = set()
     for key, found in seen:

@@ -178,7 +178,7 @@ class Chain:
 
     def get(self, room: str, path: str) -> Any:
         """Return a JSON page of a room; None where it did not answer one."""
-        answer = requests.get(f"{self.urls[room]}/{path}", timeout=20)
+        answer = requests.get(f"{self.urls[room]}/{path}", timeout=120)
         return answer.json() if answer.ok else None
 
     def state(self, room: str) -> Any:
@@ -191,13 +191,13 @@ class Chain:
         """Publish courses on the LMS, until it says that they are."""
 
         def tried() -> bool:
-            return requests.post(f"{self.urls['lms']}/test/publish/", json=courses, timeout=20).ok
+            return requests.post(f"{self.urls['lms']}/test/publish/", json=courses, timeout=120).ok
 
         until(tried, lambda: self.log("lms-serve"))
 
     def offer(self) -> None:
         """Give everything a price."""
-        until(lambda: requests.post(f"{self.urls['portal']}/test/price/", timeout=20).ok)
+        until(lambda: requests.post(f"{self.urls['portal']}/test/price/", timeout=120).ok)
 
     def in_step(self) -> bool:
         """Whether hub and portal hold every course as the LMS does, and nothing waits."""
@@ -236,7 +236,7 @@ class Buyer:
             body = data
             if data is not None:
                 body = {**data, "csrfmiddlewaretoken": self.session.cookies.get("csrftoken", "")}
-            answer = self.session.request(method, url, data=body, timeout=20, allow_redirects=False)
+            answer = self.session.request(method, url, data=body, timeout=120, allow_redirects=False)
             return answer if answer.status_code < 500 else None
 
         # A response is false where its status is 400 and more: those are answers, too.
