@@ -23,6 +23,7 @@ from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
 from ccx_tenancy.hosts.openedx import bought, rows, studio, videos
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
+from ccx_tenancy.hosts.openedx.rows.wikis import WIKI_PATHS
 from ccx_tenancy.hosts.openedx.sites import site_of
 from ccx_tenancy.hosts.openedx.targets import Patch, Target, found_in
 from ccx_tenancy.middleware.tenant_access import guard_authenticator
@@ -250,7 +251,7 @@ def _make_cut(original: Any) -> Any:
 
 
 def _wikis() -> list[Target]:
-    model: Any = apps.get_model(rows.WIKI_PATHS)
+    model: Any = apps.get_model(WIKI_PATHS)
     return [Target(model, "get_by_path", ("cls", "path", "select_related"), _make_get_by_path, is_classmethod=True)]
 
 

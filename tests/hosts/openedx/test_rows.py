@@ -14,6 +14,8 @@ from organizations.models import Organization
 
 from ccx_tenancy import api
 from ccx_tenancy.hosts.openedx import bought, patches, rows
+from ccx_tenancy.hosts.openedx.rows import conditions, dealings
+from ccx_tenancy.hosts.openedx.rows import people as rows_of_people
 from ccx_tenancy.middleware import CoursePartitionMiddleware, drf
 from ccx_tenancy.partition import owners
 from tests.counting import counted
@@ -153,10 +155,10 @@ def test_on_a_tenants_site_people_are_its_members_and_who_is_in_its_courses(peop
 
 def test_the_hosts_own_services_are_found_by_the_names_that_its_settings_say(people, settings):
     settings.ECOMMERCE_SERVICE_WORKER_USERNAME = "worker"
-    rows._service_settings.cache_clear()
+    rows_of_people._service_settings.cache_clear()
     with Visit("acme.localhost"):
         assert "worker" in names()
-    rows._service_settings.cache_clear()
+    rows_of_people._service_settings.cache_clear()
 
 
 def test_on_the_platforms_own_host_tenants_are_hidden_from_who_is_no_member(people):
@@ -386,7 +388,7 @@ def ccxs(people, monkeypatch):
         rename(CourseOverview, "id", key)
         CourseEnrollment.objects.create(user=learner, course_id=placeholder)
         rename(CourseEnrollment, "course", key)
-        master = CourseKey.from_string(rows._master_of(key))
+        master = CourseKey.from_string(dealings.master_of(key))
         CustomCourseForEdX.objects.create(pk=number, course_id=master, display_name=key, coach=coach)
         role = CourseAccessRole(user=coach, org=master.org, course_id=master, role="ccx_coach")
         CourseAccessRole.objects.bulk_create([role])
@@ -491,12 +493,12 @@ def test_what_was_bought_is_worked_out_once_and_names_no_more_than_the_viewers(c
     with Visit("globex.localhost", ccxs["coach3"]):
         assert len(counted(lambda: list(CourseAccessRole.objects.filter(course_id=AX1_KEY)))) == 1
         text = str(CourseOverview.objects.all().query)
-        first = rows._dealings(rows.viewer())
+        first = dealings.dealings_of(rows.viewer())
         assert OURS in text and SOLD_ON in text and THEIRS not in text
-        assert first == rows._Dealings((OURS,), (3,), (AX1,), (SOLD_ON,), (5,))
-        assert rows._dealings(rows.viewer()) is first
+        assert first == dealings.Dealings((OURS,), (3,), (AX1,), (SOLD_ON,), (5,))
+        assert dealings.dealings_of(rows.viewer()) is first
         owners._registered[0].pairs = {4: (THEIRS, "acme_")}
-        assert rows._dealings(rows.viewer()) is None
+        assert dealings.dealings_of(rows.viewer()) is None
 
 
 def test_a_site_shows_the_sellers_organization_only_where_rows_are_cut(ccxs, settings):
@@ -578,10 +580,10 @@ def test_the_list_of_organizations_has_those_of_the_tenant_and_elsewhere_those_o
 
 @pytest.mark.parametrize("name", ["100%", "a_b", "x!y"])
 def test_marks_of_patterns_in_a_name_are_letters(people, name):
-    condition = rows._of("pk", False, frozenset({name}))
+    condition = conditions.begins("pk", False, frozenset({name}))
     key = f"course-v1:{name}+C+1".replace("%", "%%")
     assert CourseOverview.objects.filter(condition).count() == 0
-    assert all("!" in one for one in (rows._pattern(key[: -len("+C+1")]),))
+    assert all("!" in one for one in (conditions._pattern(key[: -len("+C+1")]),))
 
 
 def test_rows_under_another_name_in_a_query_are_cut_all_the_same(db):
@@ -591,5 +593,5 @@ def test_rows_under_another_name_in_a_query_are_cut_all_the_same(db):
     found = CourseOverview._base_manager.all()
     assert found.query.get_initial_alias() == table
     found.query.change_aliases({table: "other"})
-    condition = rows._at(CourseOverview, "id", False, frozenset({"Acme"}))
+    condition = conditions.begins_at(CourseOverview, "id", False, frozenset({"Acme"}))
     assert [row.org for row in rows._narrowed(found, condition)] == ["Acme"]

@@ -1,0 +1,148 @@
+"""Rows of the host's tables that a request in the LMS does not see: other tenants' things and people.
+
+The gate knows what a request names. What names nothing has to be cut where it is read: lists, look-ups of people by
+name or address, ids that hold no organization. So the managers of the host's models leave foreign rows out, for whoever
+reads in a request: every list, look-up and plug-in passes them. Links between rows (Django's base managers) do not, and
+neither do tasks and commands, which nobody asked for over the network.
+
+*Of courses*: every model with a key of a course, its own or in a link. On a tenant's site the tenant's rows are seen;
+on the platform's own hosts all but those of tenants to which the user does not belong. A role on a whole organization
+is a row of that organization.
+
+*Of CCXs that were bought*: a CCX counts as its buyer's, and no longer as the seller's. Of the master course the buyer
+sees what the CCX is made of, and that the coach is one; no roster, no team, no list in which the course stands. Where a
+request names such a CCX, roles on the master course and on the seller's whole organization are not seen: the host reads
+the organization off the key, asks the master course who may coach, and would take the seller's staff for the CCX's.
+
+*Of wikis*: there is one tree of pages for all. A page is of the organization of the course in whose wiki it lies, by
+the name of that wiki; on a tenant's site only those of its own courses are seen.
+
+*Of what hangs on such a row*: a model without a key of its own, each row of which belongs to one that is cut: attempts
+at an exam, memberships of a team. It is seen where that row is.
+
+*Of people*: accounts, rows that are one for an account, and rows without a course that each belong to one account. On a
+tenant's site its members and who is or was enrolled or in a team there; on the platform's own hosts, for signed-in
+people, those with whom they share a tenant.
+
+Platform operators see all, and so does whoever finds out whose a session or a token is, and our own rooms
+(:func:`uncut`). With no tenant nothing is cut. A cut is a condition of a query that was asked anyway: no query is
+added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model, Q, QuerySet
+from django.db.models.sql.where import AND
+
+from ccx_tenancy.hosts.openedx.rows.conditions import BeginsWith, of_no_tenant, of_organizations
+from ccx_tenancy.hosts.openedx.rows.courses import Cut, cut_of_courses, of_courses_seen
+from ccx_tenancy.hosts.openedx.rows.dealings import sellers_to
+from ccx_tenancy.hosts.openedx.rows.parents import check_parents, cut_of_the_rest, parents
+from ccx_tenancy.hosts.openedx.rows.people import cut_of_people, cut_of_persons
+from ccx_tenancy.hosts.openedx.rows.shapes import is_cut
+from ccx_tenancy.hosts.openedx.rows.viewers import Viewer, tenants_of, uncut, viewer
+from ccx_tenancy.hosts.openedx.rows.wikis import is_page_of_all
+from ccx_tenancy.partition import policy
+from ccx_tenancy.tenants.api import TenantOrganization
+
+__all__ = [
+    "Viewer",
+    "check_parents",
+    "cut",
+    "cut_models",
+    "cut_organizations",
+    "hides",
+    "is_page_of_all",
+    "models_with_parents",
+    "of_courses_seen",
+    "of_no_tenant",
+    "of_organizations",
+    "sellers_to",
+    "uncut",
+    "viewer",
+]
+
+
+def cut(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the rows that may be seen now."""
+    make = _cuts().get(rows.model)
+    if make is None:
+        return rows
+    who = viewer()
+    if who is None or rows.query.is_sliced or rows.query.combinator:
+        return rows
+    condition = make(who)
+    if condition is None:
+        return rows
+    return rows.filter(condition) if isinstance(condition, Q) else _narrowed(rows, condition)
+
+
+def _narrowed(rows: QuerySet[Any], condition: BeginsWith) -> QuerySet[Any]:
+    """Return the rows of which the model's own column fulfils the condition.
+
+    What ``filter`` does with it, without looking for names that are known: most of what a page of the LMS reads comes
+    by here, and that look took as long as all else of the cut.
+    """
+    found = rows._chain()  # type: ignore[attr-defined]
+    table, alias = rows.model._meta.db_table, found.query.get_initial_alias()
+    found.query.where.add(condition if alias == table else condition.relabeled_clone({table: alias}), AND)
+    return found  # type: ignore[no-any-return]
+
+
+def hides(key: str) -> bool:
+    """Whether the viewer sees nothing of the course of that key: for what is kept outside of the database."""
+    who = viewer()
+    if who is None:
+        return False
+    named = policy.known(policy.named_by_key(key))
+    if who.tenant is not None:
+        return bool(policy.foreign_to(who.tenant, named))
+    return not policy.may_name(who.request.user, named, policy.LMS)
+
+
+def cut_organizations(found: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the organizations that may be seen now: like the rows of their courses."""
+    who = viewer()
+    if who is None:
+        return found
+    if who.tenant is not None:
+        return found.filter(tenant_organization__tenant_id=who.tenant.id)
+    hidden = TenantOrganization._base_manager.exclude(tenant_id__in=tenants_of(who))
+    return found.exclude(pk__in=hidden.values("organization_id"))
+
+
+_NOTHING: Mapping[type[Model], Cut] = MappingProxyType({})
+
+
+def _cuts() -> Mapping[type[Model], Cut]:
+    """Return what is cut, by model; nothing before all models are known."""
+    return _found() if apps.models_ready else _NOTHING
+
+
+@lru_cache(maxsize=1)
+def _found() -> Mapping[type[Model], Cut]:
+    found: dict[type[Model], Cut] = {}
+    for model in apps.get_models():
+        made = None
+        if is_cut(model):
+            made = cut_of_people(model) or cut_of_courses(model) or cut_of_the_rest(model)
+        made = made or cut_of_persons(model)
+        if made is not None:
+            found[model] = made
+    return MappingProxyType(found)
+
+
+def cut_models() -> Collection[type[Model]]:
+    """Return the models of which rows are left out where they are another tenant's."""
+    return _cuts().keys()
+
+
+def models_with_parents() -> list[type[Model]]:
+    """Return the models whose rows each belong to a row of a course, and have no course themselves."""
+    return [model for model in _cuts() if parents(model)]
