@@ -28,6 +28,7 @@ from ccx_tenancy.tenants.api import owner_of
 #: Where the host's functions live.
 LIBRARY_TOOLS = "xmodule.library_tools"
 LIBRARY_BLOCK = "xmodule.library_content_block"
+STORE_ERRORS = "xmodule.modulestore.exceptions"
 LIBRARY_TASKS = "openedx.core.djangoapps.content_libraries.tasks"
 COMPONENTS = "openedx.core.djangoapps.xblock.api"
 CONTAINERS = "openedx.core.djangoapps.content_libraries.api.containers"
@@ -36,6 +37,8 @@ CONTAINER_METADATA = "openedx.core.djangoapps.content_libraries.api.container_me
 LIBRARY_ERRORS = "openedx.core.djangoapps.content_libraries.api.exceptions"
 TAGGING = "openedx.core.djangoapps.content_tagging.api"
 TAXONOMY = "oel_tagging.Taxonomy"
+#: The branch in which the modulestore keeps what is in an old library.
+LIBRARY_BRANCH = "library"
 
 
 def owner_id(organization: Any) -> int | None:
@@ -74,6 +77,27 @@ def may_take_from(library: Any, block: Any, user_id: int | None) -> bool:
     return sight is None or sight.sees_context(library.replace(version_guid=None, branch=None))
 
 
+def is_own_version(store: Any, library: Any, version: str | None) -> bool:
+    """Whether a version is one of that library, by the first of its line. True where there is none such: the platform
+    says so itself.
+
+    The platform reads whatever has that id, the content of a course too, and asks whose it is by the key alone.
+    """
+    if not version or not policy.has_tenants():
+        return True
+    asked, head = _structure(store, library, version), _structure(store, library, None)
+    return asked is None or head is None or bool(asked["original_version"] == head["original_version"])
+
+
+def _structure(store: Any, library: Any, version: str | None) -> Any:
+    key = library.for_branch(LIBRARY_BRANCH).for_version(version)
+    try:
+        found = store.get_library(key, remove_version=False, remove_branch=False, head_validation=False)
+    except import_module(STORE_ERRORS).ItemNotFoundError:
+        return None
+    return None if found is None else found.runtime.course_entry.structure
+
+
 def make_latest_version(original: Any) -> Any:
     def get_latest_library_version(self: Any, library_id: Any) -> Any:
         sight = sight_of_request()
@@ -90,7 +114,10 @@ def make_library_sync(original: Any) -> Any:
     def trigger_library_sync(self: Any, dest_block: Any, library_version: Any) -> Any:
         if getattr(dest_block, "source_library_id", None):
             library = dest_block.source_library_key
-            if not may_take_from(library, dest_block, self.user_id):
+            if not (
+                may_take_from(library, dest_block, self.user_id)
+                and is_own_version(self.store, library, library_version)
+            ):
                 # An import goes on after this error as it does where no library is named that there is; after the one
                 # for a version that is gone it would publish the block before its children are there.
                 error = import_module(LIBRARY_BLOCK).LibraryToolsUnavailable()
@@ -113,7 +140,7 @@ def make_available_libraries(original: Any) -> Any:
 def make_sync_children(original: Any) -> Any:
     def _sync_children(task: Any, store: Any, user_id: Any, dest_block: Any, library_version: Any) -> Any:
         library = dest_block.source_library_key
-        if not may_take_from(library, dest_block, user_id):
+        if not (may_take_from(library, dest_block, user_id) and is_own_version(store, library, library_version)):
             task.status.fail(f"Requested library {library} not found.")
             return None
         return original(task=task, store=store, user_id=user_id, dest_block=dest_block, library_version=library_version)

@@ -107,7 +107,7 @@ def sync(module):
         failed = []
         user_id = getattr(user, "pk", None)
         try:
-            started(SimpleNamespace(user_id=user_id), block(into, source), None)
+            started(SimpleNamespace(user_id=user_id, store=None), block(into, source), None)
         except Unavailable as error:
             failed.append(str(error))
         task = SimpleNamespace(status=SimpleNamespace(fail=failed.append))
@@ -140,6 +140,63 @@ def test_without_a_tenant_a_block_copies_from_any_library(sync, db, asked_by):
     assert sync("Acme", "Globex")
     asked_by(account("somebody"))
     assert sync("Acme", "Globex")
+
+
+class Gone(Exception):
+    """What the host raises where nothing has that id."""
+
+
+class Store:
+    """The host's store: the first of the line to which each version belongs, the heads of libraries by their keys."""
+
+    lines = {"a" * 24: "of Acme's library", "b" * 24: "of Acme's library", "c" * 24: "of Globex's course"}
+
+    def get_library(self, key, remove_version, remove_branch, head_validation):
+        assert (remove_version, remove_branch, head_validation, key.branch) == (False, False, False, "library")
+        version = str(key.version_guid or "b" * 24)
+        if version not in self.lines:
+            raise Gone
+        structure = {"original_version": self.lines[version]}
+        return SimpleNamespace(runtime=SimpleNamespace(course_entry=SimpleNamespace(structure=structure)))
+
+
+@pytest.fixture
+def sync_version(module):
+    """Return a function that says whether an own block gets a version of an own library, started and in the task."""
+    module(sources.LIBRARY_BLOCK, LibraryToolsUnavailable=Unavailable)
+    module(sources.STORE_ERRORS, ItemNotFoundError=Gone)
+    done = []
+    started = sources.make_library_sync(lambda self, dest_block, library_version: done.append("started"))
+    copied = sources.make_sync_children(
+        lambda task, store, user_id, dest_block, library_version: done.append("copied"),
+    )
+
+    def ask(version, user):
+        done.clear()
+        own = block(source="Acme")
+        try:
+            started(SimpleNamespace(user_id=user.pk, store=Store()), own, version)
+        except Unavailable as error:
+            done.append(str(error))
+        task = SimpleNamespace(status=SimpleNamespace(fail=done.append))
+        copied(task, Store(), user_id=user.pk, dest_block=own, library_version=version)
+        return list(done)
+
+    return ask
+
+
+def test_a_version_that_is_none_of_the_library_is_not_copied_whatever_has_that_id(sync_version, author, asked_by):
+    asked_by(author)
+    for version in (None, "", "a" * 24, "b" * 24):
+        assert sync_version(version, author) == ["started", "copied"]
+    refused = sync_version("c" * 24, author)
+    assert len(refused) == 2 and all("not found" in one for one in refused)
+    # What is not there at all, the platform says itself.
+    assert sync_version("d" * 24, author) == ["started", "copied"]
+
+
+def test_without_a_tenant_any_version_is_copied(sync_version, db):
+    assert sync_version("c" * 24, account("somebody")) == ["started", "copied"]
 
 
 def test_a_block_without_a_library_is_the_hosts_business(author, asked_by):

@@ -63,6 +63,11 @@ def packed(files):
     return SimpleUploadedFile("course.tar.gz", made.getvalue(), content_type="application/gzip")
 
 
+def _version_of(root):
+    """Return the id under which the modulestore keeps this version of a course or an old library."""
+    return str(root.runtime.course_entry.structure["_id"])
+
+
 class TestUploads(ModuleStoreTestCase):
     def setUp(self):
         super().setUp()
@@ -189,6 +194,33 @@ class TestUploads(ModuleStoreTestCase):
                 assert self._shown(client, "Globex")[1] == [2, 2]
             finally:
                 patches.install()
+
+    def test_an_old_library_is_copied_in_its_own_versions_only(self):
+        store = modulestore()
+        own = CourseKey.from_string("library-v1:Acme+LIB")
+        foreign = CourseFactory.create(org="Globex", number="GX1", run="2026")
+        BlockFactory.create(parent=foreign, category="chapter", display_name="Globex secret")
+        versions = [_version_of(store.get_library(own))]
+        BlockFactory.create(
+            category="problem",
+            parent_location=store.get_library(own).location,
+            user_id=self.user.id,
+            publish_item=False,
+            display_name="Acme newer",
+        )
+        versions.append(_version_of(store.get_library(own)))
+        versions.append(_version_of(store.get_course(foreign.id)))
+        versions.append(_version_of(store.get_library(CourseKey.from_string("library-v1:Globex+LIB"))))
+        copied = []
+        for version in versions:
+            files = olx("Acme")
+            files["course/course.xml"] = files["course/course.xml"].replace(
+                'max_count="1"', f'max_count="1" source_library_version="{version}"'
+            )
+            client = client_of(self.author, HOST)
+            client.post(f"/import/{TARGET}", {"course-data": packed(files)}, **JSON)
+            copied.append([store.get_item(key).display_name for key in self._children()])
+        assert copied == [["Acme secret"], ["Acme secret", "Acme newer"], [], []]
 
     def test_a_video_of_another_tenant_is_neither_read_nor_replaced(self):
         client = self._import(self.author, "Globex")
