@@ -21,7 +21,7 @@ from django.db.models.query import QuerySet
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
-from ccx_tenancy.hosts.openedx import bought, rows, studio, videos
+from ccx_tenancy.hosts.openedx import bought, discussions, rows, studio, videos
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.rows.wikis import WIKI_PATHS
 from ccx_tenancy.hosts.openedx.sites import site_of
@@ -435,6 +435,13 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             _discussions,
             "Threads and comments are kept by a service of their own, and found by an id that names no course.",
             "Without it global staff of a tenant who know the id of another tenant's thread reach it.",
+            surface=LMS,
+        ),
+        "forum_documents": Patch(
+            discussions.targets,
+            "The forum keeps threads and comments as documents, and has a REST API that gives them to anybody by ids"
+            " that name no course.",
+            "Without it anybody who knows the id of another tenant's thread or comment reads, changes and deletes it.",
             surface=LMS,
         ),
         "own_standing": Patch(

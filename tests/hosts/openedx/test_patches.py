@@ -10,10 +10,12 @@ from django.contrib.sites.models import Site
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.urls import ResolverMatch
 from opaque_keys.edx.keys import CourseKey
+from rest_framework.views import APIView
 
 from ccx_tenancy import api
-from ccx_tenancy.hosts.openedx import patches, rows
+from ccx_tenancy.hosts.openedx import discussions, patches, rows
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
@@ -57,6 +59,27 @@ class CommentClientRequestError(Exception):
         self.status_code = status_codes
 
 
+def stand_ins_of_the_forum():
+    """The forum's classes of documents; what they find stands in ``kept``."""
+    documents, people = ModuleType(discussions.DOCUMENTS), ModuleType(discussions.PEOPLE)
+    threads, followers = ModuleType(discussions.THREADS), ModuleType(discussions.FOLLOWERS)
+
+    def get(self, _id):
+        return self.kept.get(_id)
+
+    def get_person(self, _id):
+        return self.kept.get(_id)
+
+    def find(self, query):
+        return [one for one in self.kept.values() if all(one.get(name) == value for name, value in query.items())]
+
+    documents.MongoBaseModel = type("MongoBaseModel", (), {"get": get, "find": find})
+    people.Users = type("Users", (documents.MongoBaseModel,), {"get": get_person})
+    threads.CommentThread = type("CommentThread", (documents.MongoBaseModel,), {})
+    followers.Subscriptions = type("Subscriptions", (documents.MongoBaseModel,), {})
+    return documents, people, threads, followers
+
+
 @pytest.fixture(autouse=True)
 def host(settings, monkeypatch):
     """The host's helpers as a module, and all patches installed."""
@@ -85,11 +108,11 @@ def host(settings, monkeypatch):
     graders = ModuleType(patches.GRADERS[0])
     graders.XQueueService = type("XQueueService", (), {"construct_callback": construct_callback})
     edxval, block = stand_ins_of_videos()
-    discussions, errors = ModuleType(patches.DISCUSSIONS), ModuleType(patches.DISCUSSION_ERRORS)
-    discussions.Model = type("Model", (), {"_update_from_response": _update_from_response})
+    client, errors = ModuleType(patches.DISCUSSIONS), ModuleType(patches.DISCUSSION_ERRORS)
+    client.Model = type("Model", (), {"_update_from_response": _update_from_response})
     errors.CommentClientRequestError = CommentClientRequestError
     made_up = (module, authentication, standing, graders, catalogue, dashboard, mobile, edxval, block)
-    for made in (*made_up, discussions, errors):
+    for made in (*made_up, client, errors, *stand_ins_of_the_forum()):
         parts = made.__name__.split(".")
         for length in range(1, len(parts)):
             package = ModuleType(".".join(parts[:length]))
@@ -242,6 +265,52 @@ def test_whether_an_account_was_closed_is_asked_among_all_rows(acme, rf):
             assert middleware.process_request(request) is False
     finally:
         crum.set_current_request(None)
+
+
+def test_a_document_of_the_forum_is_found_on_the_site_of_its_tenant_only(acme, rf):
+    request = rf.get("/")
+    request.tenancy_surface, request.tenant, request.user = "lms", api.resolve_tenant("acme.localhost"), AnonymousUser()
+    api.create_tenant("globex", name="Globex", domain="globex.localhost", organizations=["Globex"])
+    threads, followers = (
+        sys.modules[discussions.THREADS].CommentThread,
+        sys.modules[discussions.FOLLOWERS].Subscriptions,
+    )
+    threads.kept = {org: {"course_id": f"course-v1:{org}+X+1"} for org in ("Acme", "Globex")} | {"no course": {"a": 1}}
+    followers.kept = {org: {"source_id": org, "subscriber_id": "4"} for org in threads.kept}
+    threads, followers = threads(), followers()
+    assert all(map(threads.get, threads.kept))
+    assert all(followers.find({"source_id": org}) for org in threads.kept)
+    crum.set_current_request(request)
+    try:
+        with api.tenant_context("acme"):
+            assert [org for org in threads.kept if threads.get(org)] == ["Acme", "no course"]
+            assert threads.get("Nobody") is None
+            assert [org for org in threads.kept if followers.find({"source_id": org})] == ["Acme", "no course"]
+            assert len(followers.find({"subscriber_id": "4"})) == 3
+    finally:
+        crum.set_current_request(None)
+
+
+def test_a_person_is_found_by_the_forums_own_api_within_the_tenant_and_by_the_platforms_pages_as_before(acme, rf):
+    member, stranger = User.objects.create_user("member"), User.objects.create_user("stranger")
+    api.add_member(member, "Acme")
+    people = sys.modules[discussions.PEOPLE].Users()
+    people.kept = {str(user.pk): {"external_id": str(user.pk)} for user in (member, stranger)}
+
+    def asked_by(module):
+        view = type("View", (APIView,), {"__module__": module}).as_view()
+        request = rf.get("/")
+        request.tenancy_surface, request.tenant, request.user = "lms", api.resolve_tenant("acme.localhost"), member
+        request.resolver_match = ResolverMatch(view, (), {})
+        crum.set_current_request(request)
+        try:
+            with api.tenant_context("acme"):
+                return [user.username for user in (member, stranger) if people.get(str(user.pk))]
+        finally:
+            crum.set_current_request(None)
+
+    assert asked_by("forum.views.users") == ["member"]
+    assert asked_by("lms.djangoapps.discussion.rest_api.views") == ["member", "stranger"]
 
 
 def test_external_graders_answer_on_the_site_of_the_tenant_whose_course_it_is(acme):

@@ -242,6 +242,73 @@ def test_a_thread_is_found_by_its_id_on_its_own_site_only(people, site):
             assert is_found and thread.title == org
 
 
+class NoSearch:
+    """A search engine for the forum that keeps nothing."""
+
+    def index_document(self, *args):
+        return None
+
+    update_document = delete_document = index_document
+
+
+NoSearch.DOCUMENT_SEARCH_CLASS = NoSearch
+
+
+@pytest.fixture
+def documents(people, settings, monkeypatch):
+    """A thread of each organization, kept by the forum as a document, and its author, in a database of their own."""
+    from forum.backends.mongodb.base_model import MongoBaseModel
+    from forum.backends.mongodb.subscriptions import Subscriptions
+    from forum.backends.mongodb.threads import CommentThread
+    from forum.backends.mongodb.users import Users
+    from forum.mongo import get_database
+
+    address = {"host": settings.CONTENTSTORE["DOC_STORE_CONFIG"]["host"], "port": 27017}
+    address["port"] = int(settings.CONTENTSTORE["DOC_STORE_CONFIG"]["port"])
+    database = get_database(f"ccx_tenancy_{uuid4().hex}", address)
+    monkeypatch.setattr(MongoBaseModel, "MONGODB_DATABASE", database)
+    monkeypatch.setattr("forum.backend.is_mysql_backend_enabled", lambda course_id: False)
+    settings.FORUM_SEARCH_BACKEND = f"{__name__}.{NoSearch.__name__}"
+    ids = {}
+    for org, key in KEYS.items():
+        author = people[f"{org.lower()}_learner"]
+        Users().insert(str(author.pk), username=author.username)
+        thread = CommentThread().insert(org, f"{org} text", str(key), "course", str(author.pk), author.username)
+        Subscriptions().insert(str(author.pk), thread, "CommentThread")
+        ids[org] = {"thread": thread, "author": author.pk}
+    yield ids | {"Nobody": {"thread": "0" * 24, "author": 99999}}
+    database.client.drop_database(database.name)
+
+
+def test_the_forums_own_api_reads_and_changes_threads_of_the_site_only(people, documents):
+    from forum.backends.mongodb.threads import CommentThread
+
+    for who in (None, people["acme_learner"], people["acme_staff"]):
+        client = client_of(who, HOST)
+        for method, path, body in (
+            ("GET", "/forum/api/v2/threads/{thread}", {}),
+            ("GET", "/forum/api/v2/threads/{thread}/subscriptions", {}),
+            ("PUT", "/forum/api/v2/threads/{thread}", {"title": "changed"}),
+            ("PUT", "/forum/api/v2/threads/{thread}/votes", {"user_id": str(people["acme_learner"].pk), "value": "up"}),
+            ("DELETE", "/forum/api/v2/threads/{thread}", {}),
+            ("GET", "/forum/api/v2/users/{author}?course_id=course-v1:Acme%2BAX1%2B2026", {}),
+        ):
+            if method == "DELETE" and who is None:
+                continue
+            answers = {}
+            for org in ("Globex", "Nobody") if method == "DELETE" else documents:
+                ids = documents[org]
+                answer = client.generic(method, path.format(**ids), json.dumps(body), content_type="application/json")
+                spelled = body_of(answer)
+                for one in ids.values():
+                    spelled = spelled.replace(str(one), "?")
+                answers[org] = answer.status_code, spelled
+            assert answers["Globex"] == answers["Nobody"], (path, answers)
+            assert answers.get("Acme", (200,))[0] == 200, (path, answers)
+    kept = CommentThread()._collection.find_one({"title": "Globex"})
+    assert kept is not None and kept["votes"]["up"] == []
+
+
 # Lists
 
 

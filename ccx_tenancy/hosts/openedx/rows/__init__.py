@@ -37,6 +37,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db.models import Model, Q, QuerySet
 from django.db.models.sql.where import AND
 
@@ -58,6 +59,7 @@ __all__ = [
     "cut_models",
     "cut_organizations",
     "hides",
+    "hides_person",
     "is_page_of_all",
     "models_with_parents",
     "of_courses_seen",
@@ -104,6 +106,18 @@ def hides(key: str) -> bool:
     if who.tenant is not None:
         return bool(policy.foreign_to(who.tenant, named))
     return not policy.may_name(who.request.user, named, policy.LMS)
+
+
+def hides_person(number: Any) -> bool:
+    """Whether the viewer does not find the account of that number: for what is kept outside of the database."""
+    who = viewer()
+    if who is None or str(number) == str(who.user_id):
+        return False
+    account: Any = get_user_model()
+    try:
+        return not cut(account._base_manager.filter(pk=number)).exists()
+    except (TypeError, ValueError):
+        return False  # No number of an account, so nobody's.
 
 
 def cut_organizations(found: QuerySet[Any]) -> QuerySet[Any]:
