@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Set
 from typing import Any, ClassVar
 
 import django
@@ -16,6 +16,7 @@ from organizations.models import Organization
 
 from ccx_tenancy.membership.freshness import bump_users
 from ccx_tenancy.membership.roles import ADMIN, AUTHOR, LEARNER, OWNER, ROLES, STAFF
+from ccx_tenancy.tenants.telling import TellingQuerySet
 
 
 def _check(condition: models.Q, name: str) -> models.CheckConstraint:
@@ -34,39 +35,14 @@ class Role(models.TextChoices):
     OWNER = OWNER, _("owner")
 
 
-class MembershipQuerySet(models.QuerySet["OrganizationMembership"]):
-    """Writing many rows at once tells all processes, once for the whole set."""
+class MembershipQuerySet(TellingQuerySet["OrganizationMembership"]):
+    """Writing many memberships at once tells all processes of their users."""
 
-    def update(self, **kwargs: Any) -> int:
-        """Update, and bump the revisions of the users in the same transaction; ``bulk_update`` comes by here, too."""
-        with transaction.atomic(using=self.db):
-            user_ids = set(self.order_by().values_list("user_id", flat=True))
-            changed = super().update(**kwargs)
-            bump_users({*user_ids, *_ids_in(kwargs)})
-        return changed
+    concerns = "user_id"
 
-    update.alters_data = True  # type: ignore[attr-defined]
-
-    def bulk_create(self, *args: Any, **kwargs: Any) -> list[OrganizationMembership]:
-        """Create, and bump the revisions of the users in the same transaction."""
-        with transaction.atomic(using=self.db):
-            made = super().bulk_create(*args, **kwargs)
-            bump_users({row.user_id for row in made})
-        return made
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the rows, and bump the revisions of their users in the same transaction."""
-        with transaction.atomic(using=self.db):
-            user_ids = set(self.values_list("user_id", flat=True))
-            deleted = super().delete()
-            bump_users(user_ids)
-        return deleted
-
-
-def _ids_in(changes: Mapping[str, Any]) -> set[int]:
-    """Return the user to whom rows are given, where they are."""
-    user = changes.get("user", changes.get("user_id"))
-    return set() if user is None else {getattr(user, "pk", user)}
+    def tell(self, concerned: Set[int]) -> None:
+        """Bump the revisions of those users."""
+        bump_users(concerned)
 
 
 class OrganizationMembership(TimeStampedModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -14,29 +15,18 @@ from model_utils.models import TimeStampedModel
 
 from ccx_tenancy.errors import StaleRevision
 from ccx_tenancy.site_config.freshness import bump_site
+from ccx_tenancy.tenants.telling import TellingQuerySet
 
 
-class SiteConfigurationQuerySet(models.QuerySet["SiteConfiguration"]):
+class SiteConfigurationQuerySet(TellingQuerySet["SiteConfiguration"]):
     """Writing many rows at once tells all processes; a history it has not: that is what ``set_site_values`` is for."""
 
-    def update(self, **kwargs: Any) -> int:
-        """Update, and bump the revisions of the sites in the same transaction; ``bulk_update`` comes by here, too."""
-        with transaction.atomic(using=self.db):
-            site_ids = list(self.order_by().values_list("site_id", flat=True))
-            changed = super().update(**kwargs)
-            for site_id in site_ids:
-                bump_site(site_id)
-        return changed
+    concerns = "site_id"
 
-    update.alters_data = True  # type: ignore[attr-defined]
-
-    def bulk_create(self, *args: Any, **kwargs: Any) -> list[SiteConfiguration]:
-        """Create, and bump the revisions of the sites in the same transaction."""
-        with transaction.atomic(using=self.db):
-            made = super().bulk_create(*args, **kwargs)
-            for row in made:
-                bump_site(row.site_id)
-        return made
+    def tell(self, concerned: Set[int]) -> None:
+        """Bump the revisions of those sites."""
+        for site_id in concerned:
+            bump_site(site_id)
 
 
 class SiteConfiguration(TimeStampedModel):
@@ -84,6 +74,13 @@ class SiteConfiguration(TimeStampedModel):
                 expected=self.revision,
                 actual=found.revision,
             ) from None
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete, and bump the site's revision in the same transaction. The history stays."""
+        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(type(self), instance=self)):
+            deleted = super().delete(*args, **kwargs)
+            bump_site(self.site_id)
+        return deleted
 
 
 class SiteConfigurationRevision(models.Model):

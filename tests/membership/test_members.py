@@ -457,6 +457,15 @@ def test_rows_written_at_once_are_seen_at_once(make_user):
     assert not api.has_role(ann, "Own", "learner")
     OrganizationMembership.objects.filter(user=bob).order_by("-id").update(organization=other)
     assert api.has_role(bob, "Other", "learner")
+    row = OrganizationMembership.objects.get(user=bob)
+    row.user = ann
+    OrganizationMembership.objects.bulk_update([row], ["user"])
+    assert api.has_role(ann, "Other", "learner")
+    assert not api.has_role(bob, "Other", "learner")
+    OrganizationMembership.objects.filter(user=ann).delete()
+    assert not api.has_role(ann, "Other", "learner")
+    with pytest.raises(AttributeError):
+        OrganizationMembership.objects.delete()
     assert len(rows) == 1
 
 

@@ -331,3 +331,18 @@ def test_rows_written_at_once_are_seen_at_once(tenants):
         row.delete()
         SiteConfiguration.objects.bulk_create([SiteConfiguration(site=row.site, site_values={"B": 2})])
         assert helpers.get_value("B") == 2
+        SiteConfiguration.objects.get(site=row.site).delete()
+        assert helpers.get_value("B") is None
+        SiteConfiguration.objects.bulk_create([SiteConfiguration(site=row.site, site_values={"C": 3})])
+        assert helpers.get_value("C") == 3
+        SiteConfiguration.objects.filter(site=row.site).delete()
+        assert helpers.get_value("C") is None
+        spare = Site.objects.create(domain="spare.localhost", name="spare")
+        SiteConfiguration.objects.bulk_create([SiteConfiguration(site=spare, site_values={"D": 4})])
+        assert helpers.get_value("D") is None
+        SiteConfiguration.objects.filter(site=spare).update(site=row.site)
+        assert helpers.get_value("D") == 4
+        made = SiteConfiguration.objects.get(site=row.site)
+        made.site = spare
+        SiteConfiguration.objects.bulk_update([made], ["site"])
+        assert helpers.get_value("D") is None
