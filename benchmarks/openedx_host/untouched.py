@@ -7,6 +7,8 @@ with it, then compare::
     python untouched.py lms --host acme.localhost --out plugged.json
     python untouched.py --compare stock.json plugged.json
 
+Give both runs the same ``PYTHONHASHSEED``: the platform answers some lists in the order of a set.
+
 The main pages are asked, or every route with ``--every``. Each path is asked twice by each actor; what counts is the
 second answer: its status, its text without numbers and tokens, and its queries on all databases. The question that a
 process asks once a second (is anything newer than what I know?) is counted by itself. Admin pages are left out, where
