@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -106,17 +105,6 @@ class OtherProcess:
         answer = json.loads(line)
         assert "error" not in answer, answer["error"]
         return answer["result"]
-
-    def until(self, code: str, expected, seconds: float):
-        """Run ``code`` again and again until it gives ``expected``; return how long it took. Fails after that time."""
-        started = time.monotonic()
-        while True:
-            found = self.run(code)
-            took = time.monotonic() - started
-            if found == expected:
-                return took
-            assert took < seconds, f"after {took:.1f} s still {found!r}, not {expected!r}"
-            time.sleep(0.02)
 
     def stop(self) -> None:
         self._process.stdin.close()

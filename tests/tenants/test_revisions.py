@@ -177,42 +177,43 @@ if tenant:
 """
 
 
+def looked(reader):
+    """What another process sees when it looks a second after now; a busy machine may make that later, never earlier."""
+    time.sleep(1)
+    return reader.run(LOOK)
+
+
 def test_another_process_sees_every_change_within_a_second(processes):
     writer, reader = processes
     assert reader.run(LOOK) is None
     writer.run("from tests.conftest import make_tenants; make_tenants()")
-    reader.until(LOOK, ["active", ["maxi-academy"], "Maxi's Academy"], 1.5)
-    took = []
+    assert looked(reader) == ["active", ["maxi-academy"], "Maxi's Academy"]
     for number in range(3):
         writer.run(
             "from ccx_tenancy.site_config.api import set_site_values;"
             f"set_site_values('maxi-academy.localhost', {{'PLATFORM_NAME': 'Name {number}'}})"
         )
-        took.append(reader.until(LOOK, ["active", ["maxi-academy"], f"Name {number}"], 1.5))
+        assert looked(reader) == ["active", ["maxi-academy"], f"Name {number}"]
     writer.run("api = __import__('ccx_tenancy.api').api; api.suspend_tenant('maxi-academy')")
-    took.append(reader.until(LOOK, ["suspended", ["maxi-academy"], "Name 2"], 1.5))
-    # A second, and what one question to a process costs on a busy machine.
-    assert max(took) < 1.2
+    assert looked(reader) == ["suspended", ["maxi-academy"], "Name 2"]
 
 
 def test_another_process_never_sees_what_was_rolled_back(processes):
     writer, reader = processes
     writer.run("from tests.conftest import make_tenants; make_tenants()")
     expected = ["active", ["maxi-academy"], "Maxi's Academy"]
-    reader.until(LOOK, expected, 1.5)
+    assert looked(reader) == expected
     writer.run(
         "from django.db import transaction\n"
         "from ccx_tenancy.site_config.api import set_site_values\n"
         "atomic = transaction.atomic(); atomic.__enter__()\n"
         "set_site_values('maxi-academy.localhost', {'PLATFORM_NAME': 'Never'})"
     )
-    ended = time.monotonic() + 1.3
-    while time.monotonic() < ended:
-        assert reader.run(LOOK) == expected
+    assert reader.run(LOOK) == expected
+    assert looked(reader) == expected
     writer.run("transaction.set_rollback(True); atomic.__exit__(None, None, None)")
-    ended = time.monotonic() + 1.3
-    while time.monotonic() < ended:
-        assert reader.run(LOOK) == expected
+    assert reader.run(LOOK) == expected
+    assert looked(reader) == expected
 
 
 def test_the_index_is_one_object_until_something_changes(tenants):
