@@ -21,7 +21,7 @@ from django.db.models.query import QuerySet
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
-from ccx_tenancy.hosts.openedx import bought, discussions, rows, studio, videos
+from ccx_tenancy.hosts.openedx import bought, discussions, programs, providers, rows, studio, videos
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.rows.wikis import WIKI_PATHS
 from ccx_tenancy.hosts.openedx.sites import site_of
@@ -442,6 +442,21 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             "The forum keeps threads and comments as documents, and has a REST API that gives them to anybody by ids"
             " that name no course.",
             "Without it anybody who knows the id of another tenant's thread or comment reads, changes and deletes it.",
+            surface=LMS,
+        ),
+        "programs": Patch(
+            programs.targets,
+            "Programs come from the catalogue service and lie in a cache, by ids that name no organization.",
+            "Without it global staff of a tenant who know the id of another tenant's program see it, and who is"
+            " enrolled in it.",
+            surface=LMS,
+        ),
+        "site_settings": Patch(
+            providers.targets,
+            "What is set for one site, such as its identity providers, is listed for all sites, and whoever names an"
+            " identity provider is sent to it.",
+            "Without it global staff of a tenant see for which organizations there are identity providers, and from any"
+            " tenant's site one gets to those of others.",
             surface=LMS,
         ),
         "own_standing": Patch(

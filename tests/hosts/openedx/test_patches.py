@@ -1,6 +1,7 @@
 """The patches, on a stand-in of the host's model and helpers."""
 
 import sys
+from contextlib import nullcontext
 from types import ModuleType, SimpleNamespace
 
 import crum
@@ -15,7 +16,7 @@ from opaque_keys.edx.keys import CourseKey
 from rest_framework.views import APIView
 
 from ccx_tenancy import api
-from ccx_tenancy.hosts.openedx import discussions, patches, rows
+from ccx_tenancy.hosts.openedx import discussions, patches, programs, providers, rows
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
@@ -80,6 +81,60 @@ def stand_ins_of_the_forum():
     return documents, people, threads, followers
 
 
+def stand_ins_of_programs_and_providers():
+    """Programs, which stand in ``kept`` of their module; enrollments that wait in them; what is set for sites."""
+    catalog, catalog_api, linking = map(ModuleType, (programs.CATALOG, programs.CATALOG_API, programs.LINKING))
+    catalog.kept = {}
+
+    def get_programs(site=None, uuid=None, uuids=None, course=None, catalog_course_uuid=None, organization=None):
+        return catalog.kept.get(uuid) if uuid else list(catalog.kept.values())
+
+    def get_programs_by_uuids(uuids):
+        return [catalog.kept[uuid] for uuid in uuids if uuid in catalog.kept]
+
+    def link_program_enrollments(program_uuid, external_keys_to_usernames):
+        if program_uuid in linking.waiting:
+            return {}
+        return dict.fromkeys(external_keys_to_usernames, f"Nobody waits in {program_uuid}.")
+
+    catalog.get_programs, catalog.get_programs_by_uuids = get_programs, get_programs_by_uuids
+    catalog_api._get_programs = get_programs
+    linking.link_program_enrollments = link_program_enrollments
+    settings_models, saml, saml_models = map(ModuleType, (providers.SETTINGS, providers.SAML, providers.SAML_MODELS))
+
+    def current_set(self):
+        return self.model._base_manager.all()
+
+    def get_idp(self, idp_name):
+        return f"the provider {idp_name}" if idp_name in saml_models.sites else "no provider"
+
+    def current(name):
+        return SimpleNamespace(site_id=saml_models.sites.get(name, 0))
+
+    settings_models.ConfigurationModelManager = type("ConfigurationModelManager", (), {"current_set": current_set})
+    saml.SAMLAuthBackend = type("SAMLAuthBackend", (), {"get_idp": get_idp})
+    saml_models.SAMLProviderConfig = SimpleNamespace(current=current)
+    return catalog, catalog_api, linking, settings_models, saml, saml_models
+
+
+class Asked:
+    """A request on a host is current while the block runs."""
+
+    def __init__(self, host, user=None):
+        self.request = RequestFactory().get("/", HTTP_HOST=host)
+        self.request.tenancy_surface, self.request.tenant = "lms", api.resolve_tenant(host)
+        self.request.user = user or AnonymousUser()
+
+    def __enter__(self):
+        crum.set_current_request(self.request)
+        self.context = api.tenant_context(self.request.tenant) if self.request.tenant else nullcontext()
+        self.context.__enter__()
+
+    def __exit__(self, *raised):
+        self.context.__exit__(*raised)
+        crum.set_current_request(None)
+
+
 @pytest.fixture(autouse=True)
 def host(settings, monkeypatch):
     """The host's helpers as a module, and all patches installed."""
@@ -112,7 +167,7 @@ def host(settings, monkeypatch):
     client.Model = type("Model", (), {"_update_from_response": _update_from_response})
     errors.CommentClientRequestError = CommentClientRequestError
     made_up = (module, authentication, standing, graders, catalogue, dashboard, mobile, edxval, block)
-    for made in (*made_up, client, errors, *stand_ins_of_the_forum()):
+    for made in (*made_up, client, errors, *stand_ins_of_the_forum(), *stand_ins_of_programs_and_providers()):
         parts = made.__name__.split(".")
         for length in range(1, len(parts)):
             package = ModuleType(".".join(parts[:length]))
@@ -311,6 +366,73 @@ def test_a_person_is_found_by_the_forums_own_api_within_the_tenant_and_by_the_pl
 
     assert asked_by("forum.views.users") == ["member"]
     assert asked_by("lms.djangoapps.discussion.rest_api.views") == ["member", "stranger"]
+
+
+@pytest.fixture
+def globex(host):
+    values = {"PLATFORM_NAME": "Globex"}
+    return api.create_tenant(
+        "globex", name="Globex", domain="globex.localhost", organizations=["Globex"], values=values
+    )
+
+
+def test_a_program_is_of_the_organizations_that_author_it(acme, globex):
+    catalog, linking = sys.modules[programs.CATALOG], sys.modules[programs.LINKING]
+    authors = {"own": ["Acme"], "both": ["globex", "AcmeLabs"], "foreign": ["Globex"], "free": [], "nobodys": ["New"]}
+    for uuid, names in authors.items():
+        catalog.kept[uuid] = {"uuid": uuid, "authoring_organizations": [{"key": name} for name in names]}
+    linking.waiting = set(authors)
+    seen = set(authors) - {"foreign"}
+    member, operator = User.objects.create_user("member"), User.objects.create_user("operator", is_superuser=True)
+    api.add_member(member, "Acme")
+    for host, user, expected in (
+        ("acme.localhost", None, seen),
+        ("acme.localhost", operator, set(authors)),
+        ("globex.localhost", None, set(authors) - {"own"}),
+        ("lms.localhost", member, seen),
+        ("lms.localhost", None, {"free", "nobodys"}),
+    ):
+        with Asked(host, user):
+            for read in (catalog.get_programs, sys.modules[programs.CATALOG_API]._get_programs):
+                assert {one["uuid"] for one in read(organization="x")} == expected, (host, user)
+                assert {uuid for uuid in authors if read(uuid=uuid)} == expected
+            assert {one["uuid"] for one in catalog.get_programs_by_uuids(list(authors))} == expected
+            linked = {uuid for uuid in authors if not linking.link_program_enrollments(uuid, {"key": "member"})}
+            assert linked == expected
+            assert linking.link_program_enrollments("foreign", {"key": "x"}) in (
+                {},
+                {"key": "Nobody waits in foreign."},
+            )
+            assert linking.link_program_enrollments("none", {"key": "x"}) == {"key": "Nobody waits in none."}
+    assert len(catalog.get_programs(organization="x")) == len(authors)
+
+
+def test_what_is_set_for_a_site_is_listed_on_that_site_and_its_identity_providers_are_reached_there_only(acme, globex):
+    platform_site("free.localhost", "Free")
+    manager = sys.modules[providers.SETTINGS].ConfigurationModelManager()
+    saml, models = sys.modules[providers.SAML].SAMLAuthBackend(), sys.modules[providers.SAML_MODELS]
+    hosts = {"acme": "acme.localhost", "globex": "globex.localhost", "free": "free.localhost"}
+    models.sites = {name: Site.objects.get(domain=domain).pk for name, domain in hosts.items()}
+    member, operator = User.objects.create_user("member"), User.objects.create_user("operator", is_superuser=True)
+    api.add_member(member, "Acme")
+    for host, user, expected in (
+        ("acme.localhost", member, {"acme"}),
+        ("globex.localhost", None, {"globex"}),
+        ("acme.localhost", operator, set(hosts)),
+        ("free.localhost", None, {"free"}),
+        ("free.localhost", member, {"free", "acme"}),
+    ):
+        with Asked(host, user):
+            manager.model = SiteConfiguration
+            assert {row.site.domain.split(".")[0] for row in manager.current_set()} & set(hosts) == expected, (
+                host,
+                user,
+            )
+            assert {name for name in hosts if saml.get_idp(name) == f"the provider {name}"} == expected
+            assert saml.get_idp("nobody") == "no provider"
+            manager.model = User
+            assert manager.current_set().count() == 2
+    assert {name for name in hosts if saml.get_idp(name) == f"the provider {name}"} == set(hosts)
 
 
 def test_external_graders_answer_on_the_site_of_the_tenant_whose_course_it_is(acme):

@@ -20,6 +20,7 @@ from ccx_tenancy.middleware import CoursePartitionMiddleware, drf
 from ccx_tenancy.partition import owners
 from tests.counting import counted
 from tests.hosts.openedx.standin.ccx.models import CustomCourseForEdX
+from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary, ContentLibraryPermission
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 from tests.hosts.openedx.standin.split_modulestore_django.models import SplitModulestoreCourseIndex
 from tests.hosts.openedx.standin.student.models import (
@@ -228,6 +229,22 @@ def test_what_belongs_to_a_person_is_seen_where_the_person_is(people):
     ):
         with Visit(host, people.get(name)):
             assert {one.site for one in UserSignupSource.objects.all()} == names(), (host, name)
+
+
+def test_what_belongs_to_an_account_or_to_none_yet_is_seen_with_the_account_or_by_all(people):
+    organization = Organization.objects.get(short_name="Acme")
+    library = ContentLibrary.objects.create(org=organization, slug="lib")
+    for user in (people["acme_learner"], people["globex_learner"], None):
+        ContentLibraryPermission.objects.create(library=library, user=user, access_level="read")
+
+    def seen():
+        return {one.user and one.user.username for one in ContentLibraryPermission.objects.all()}
+
+    with Visit("acme.localhost"):
+        assert seen() == {"acme_learner", None}
+    with Visit("lms.localhost", people["globex_learner"]):
+        assert seen() == {"globex_learner", None}
+    assert seen() == {"acme_learner", "globex_learner", None}
 
 
 def test_what_is_cut_is_found_by_the_shape_of_a_model():

@@ -2,7 +2,8 @@
 
 import json
 import re
-from uuid import uuid4
+from types import SimpleNamespace
+from uuid import UUID, uuid4
 
 import crum
 import pytest
@@ -240,6 +241,57 @@ def test_a_thread_is_found_by_its_id_on_its_own_site_only(people, site):
             assert (error.status_code, is_found) == (404, False)
         else:
             assert is_found and thread.title == org
+
+
+def test_a_program_and_who_is_enrolled_in_it_are_of_the_organizations_that_author_it(people, monkeypatch):
+    from lms.djangoapps.program_enrollments.models import ProgramEnrollment
+    from openedx.core.djangoapps.catalog import utils
+
+    kept = {}
+    # The platform's test settings have no cache.
+    monkeypatch.setattr(utils, "cache", SimpleNamespace(get=lambda key, default=None: kept.get(key, default)))
+    ids = {org: str(UUID(int=number)) for number, org in enumerate((*KEYS, "Nobody"), start=1)}
+    for org in KEYS:
+        program = {"uuid": ids[org], "title": f"{org} program", "authoring_organizations": [{"key": org}]}
+        kept[f"program-{ids[org]}"] = program | {"courses": [], "curricula": [], "type": "x", "status": "active"}
+        for user in (people[f"{org.lower()}_learner"], None):
+            ProgramEnrollment.objects.create(
+                user=user,
+                program_uuid=ids[org],
+                curriculum_uuid=UUID(int=9),
+                external_user_key=f"{org.lower()}-{user and user.pk}",
+                status="enrolled",
+            )
+    staff = client_of(people["acme_staff"], HOST)
+    statuses = {}
+    for org, uuid in ids.items():
+        answer = staff.get(f"/api/program_enrollments/v1/programs/{uuid}/enrollments/")
+        statuses[org] = answer.status_code
+        assert "globex" not in body_of(answer)
+        staff.post(
+            "/support/link_program_enrollments", {"program_uuid": uuid, "text": f"{org.lower()}-None,acme_staff"}
+        )
+    assert statuses == {"Acme": 200, "Globex": 404, "Nobody": 404}
+    linked = ProgramEnrollment.objects.filter(user=people["acme_staff"])
+    assert [one.external_user_key for one in linked] == ["acme-None"]
+
+
+def test_identity_providers_are_listed_on_their_own_site_only(people):
+    from common.djangoapps.third_party_auth.models import SAMLConfiguration, SAMLProviderConfig
+    from django.contrib.sites.models import Site
+    from organizations.models import Organization
+
+    for org in KEYS:
+        site = {"site": Site.objects.get(domain=f"{org.lower()}.localhost"), "enabled": True}
+        SAMLConfiguration.objects.create(**site, slug=org.lower(), is_public=True, entity_id=org)
+        SAMLProviderConfig.objects.create(
+            **site, slug=org.lower(), name=org, organization=Organization.objects.get(short_name=org)
+        )
+    staff = client_of(people["acme_staff"], HOST)
+    assert staff.get("/support/get_saml_providers/").json() == ["Acme"]
+    assert [one["slug"] for one in staff.get("/auth/saml/v0/saml_configuration/").json()["results"]] == ["acme"]
+    elsewhere = client_of(people["globex_staff"], "globex.localhost")
+    assert elsewhere.get("/support/get_saml_providers/").json() == ["Globex"]
 
 
 class NoSearch:

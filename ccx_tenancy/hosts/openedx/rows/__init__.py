@@ -50,7 +50,9 @@ from ccx_tenancy.hosts.openedx.rows.shapes import is_cut
 from ccx_tenancy.hosts.openedx.rows.viewers import Viewer, tenants_of, uncut, viewer
 from ccx_tenancy.hosts.openedx.rows.wikis import is_page_of_all
 from ccx_tenancy.partition import policy
-from ccx_tenancy.tenants.api import TenantOrganization
+from ccx_tenancy.partition.keys import Named, comparable
+from ccx_tenancy.tenants import index
+from ccx_tenancy.tenants.api import TenantDomain, TenantOrganization
 
 __all__ = [
     "Viewer",
@@ -59,12 +61,15 @@ __all__ = [
     "cut_models",
     "cut_organizations",
     "hides",
+    "hides_organizations",
     "hides_person",
+    "hides_site",
     "is_page_of_all",
     "models_with_parents",
     "of_courses_seen",
     "of_no_tenant",
     "of_organizations",
+    "of_sites_seen",
     "sellers_to",
     "uncut",
     "viewer",
@@ -102,10 +107,7 @@ def hides(key: str) -> bool:
     who = viewer()
     if who is None:
         return False
-    named = policy.known(policy.named_by_key(key))
-    if who.tenant is not None:
-        return bool(policy.foreign_to(who.tenant, named))
-    return not policy.may_name(who.request.user, named, policy.LMS)
+    return _is_foreign(who, policy.known(policy.named_by_key(key)))
 
 
 def hides_person(number: Any) -> bool:
@@ -118,6 +120,43 @@ def hides_person(number: Any) -> bool:
         return not cut(account._base_manager.filter(pk=number)).exists()
     except (TypeError, ValueError):
         return False  # No number of an account, so nobody's.
+
+
+def hides_organizations(names: Collection[str]) -> bool:
+    """Whether the viewer sees none of those organizations, of which there are some."""
+    who = viewer()
+    if who is None or not names:
+        return False
+    return all(_is_foreign(who, policy.known([Named(one, "") for one in comparable(name)])) for name in names)
+
+
+def _is_foreign(who: Viewer, named: list[Named]) -> bool:
+    if who.tenant is not None:
+        return bool(policy.foreign_to(who.tenant, named))
+    return not policy.may_name(who.request.user, named, policy.LMS)
+
+
+def of_sites_seen(column: str) -> Q | None:
+    """Return the condition for rows whose column has a site that the viewer sees: the tenant's, or on the platform's
+    own hosts all but those of tenants to which the user does not belong. None where all are seen."""
+    who = viewer()
+    if who is None:
+        return None
+    if who.tenant is not None:
+        return Q(**{column: who.tenant.site_id})
+    hidden = TenantDomain._base_manager.exclude(tenant_id__in=tenants_of(who)).exclude(site=None)
+    return ~Q(**{f"{column}__in": hidden.values("site_id")})
+
+
+def hides_site(number: int) -> bool:
+    """Whether the viewer sees nothing of the site of that number."""
+    who = viewer()
+    if who is None:
+        return False
+    if who.tenant is not None:
+        return number != who.tenant.site_id
+    own = set(tenants_of(who))
+    return any(one.site_id == number and one.id not in own for one in index.index().tenants.values())
 
 
 def cut_organizations(found: QuerySet[Any]) -> QuerySet[Any]:

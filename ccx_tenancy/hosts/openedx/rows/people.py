@@ -25,6 +25,10 @@ from ccx_tenancy.tenants.api import TenantOrganization
 FINDING_APPS = frozenset({"oauth2_provider", "social_django"})
 #: Rows that every page reads of whoever asks, many times. Of others they are read behind a look-up of the account.
 OWN_MODELS = frozenset({"user_api.UserPreference"})
+#: Apps whose rows are devices, found by who holds one in the hand, whoever held it before.
+DEVICE_APPS = frozenset({"push_notifications"})
+#: The name of a link to the account to which a row belongs, where it need not have one.
+_OWNER = "user"
 #: Rows that make somebody known to a tenant besides a membership: enrolled once, or in a team.
 _OF_PEOPLE_IN_COURSES = ("student.CourseEnrollment", ROLES)
 
@@ -47,19 +51,28 @@ def cut_of_people(model: type[Model]) -> Cut | None:
 
 
 def cut_of_persons(model: type[Model]) -> Cut | None:
-    """Return the cut of rows without a course that each belong to one account, of which an account may have many."""
+    """Return the cut of rows without a course that each belong to one account, of which an account may have many; or
+    will, such as enrollments in programs of learners who have none yet."""
     if model._meta.app_label in FINDING_APPS or model._meta.label in OWN_MODELS:
         return None
     if is_of_everybody(model) or course_column(model) is not None:
         return None
-    columns = [link.attname for link in links(model) if link.related_model is get_user_model()]
-    return _cut_by_person(columns[0]) if len(columns) == 1 else None
+    account = get_user_model()
+    columns = [link.attname for link in links(model) if link.related_model is account]
+    if columns or model._meta.app_label in DEVICE_APPS:
+        return _cut_by_person(columns[0]) if len(columns) == 1 else None
+    fields = model._meta.concrete_fields
+    later = [field.attname for field in fields if field.name == _OWNER and field.related_model is account]
+    return _cut_by_person(later[0], or_nobodys=True) if later else None
 
 
-def _cut_by_person(column: str) -> Cut:
+def _cut_by_person(column: str, *, or_nobodys: bool = False) -> Cut:
     def make(who: Viewer) -> Any:
         people = _people_of(who)
-        return None if people is None else Q(InRows(F(column), people, besides=who.user_id))
+        if people is None:
+            return None
+        seen = Q(InRows(F(column), people, besides=who.user_id))
+        return seen | Q(**{column: None}) if or_nobodys else seen
 
     return make
 
