@@ -16,18 +16,18 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models.manager import BaseManager
-from django.db.models.query import QuerySet
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
 from ccx_tenancy.hosts.openedx import bought, discussions, programs, providers, rows, studio, videos
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
+from ccx_tenancy.hosts.openedx.roles import context_of
 from ccx_tenancy.hosts.openedx.rows.wikis import WIKI_PATHS
+from ccx_tenancy.hosts.openedx.sight import sight_of_request
 from ccx_tenancy.hosts.openedx.sites import site_of
-from ccx_tenancy.hosts.openedx.targets import Patch, Target, found_in
+from ccx_tenancy.hosts.openedx.targets import Patch, Target, found_in, of_managers
 from ccx_tenancy.middleware.tenant_access import guard_authenticator
-from ccx_tenancy.partition.policy import LMS, named_by_key
+from ccx_tenancy.partition.policy import LMS, STUDIO, named_by_key
 from ccx_tenancy.site_config import org_values, secrets
 from ccx_tenancy.site_config.snapshots import copied, snapshot_of
 from ccx_tenancy.tenants import revisions
@@ -39,12 +39,12 @@ logger = logging.getLogger(__name__)
 HELPERS = "openedx.core.djangoapps.site_configuration.helpers"
 #: Where the host's class for bearer tokens lives.
 AUTHENTICATION = "openedx.core.lib.api.authentication"
-#: How Django calls the managers by which it follows links between rows, which are not cut.
-LINKS = "_base_manager"
 #: The host's model of enrollments that wait for an account with an address.
 ALLOWED = "student.CourseEnrollmentAllowed"
 #: The REST API of organizations.
 ORGANIZATIONS = "organizations.v0.views"
+#: The report of what is switched on, and for which courses and organizations.
+SWITCHES = "openedx.core.djangoapps.waffle_utils.views"
 #: Where the host makes the addresses at which external graders answer: in Teak, and where it does since problems moved
 #: out of the host.
 GRADERS = ("xmodule.capa.xqueue_interface", "xmodule.services")
@@ -222,29 +222,7 @@ def _make_guarded(original: Any) -> Any:
 
 
 def _tenant_rows() -> list[Target]:
-    # Some managers make their querysets themselves, without asking Django's.
-    owners = {BaseManager: None} | {
-        cls: None
-        for model in rows.cut_models()
-        for manager in model._meta.managers
-        for cls in type(manager).__mro__
-        if "get_queryset" in vars(cls)
-    }
-    # That of trees passes on whatever it is given.
-    also = (("self", "args", "kwargs"),)
-    targets = [Target(owner, "get_queryset", ("self",), _make_cut, also=also) for owner in owners]
-    # A view's queryset is often made when its module is read, and copied by this at each request.
-    return [*targets, Target(QuerySet, "all", ("self",), _make_cut)]
-
-
-def _make_cut(original: Any) -> Any:
-    def cut_to_the_tenant(self: Any, *args: Any, **kwargs: Any) -> Any:
-        rows_found = original(self, *args, **kwargs)
-        if getattr(self, "name", None) == LINKS:
-            return rows_found
-        return rows.cut(rows_found)
-
-    return cut_to_the_tenant
+    return of_managers(rows.cut_models(), rows.cut)
 
 
 # The page above all wikis
@@ -354,6 +332,35 @@ def _make_cut_organizations(original: Any) -> Any:
         return rows.cut_organizations(original(self))
 
     return get_queryset
+
+
+# The list of switches
+
+
+def _switches() -> list[Target]:
+    return [Target(import_module(SWITCHES), "_get_flag_overrides", ("course_or_org",), _make_flag_overrides)]
+
+
+def _make_flag_overrides(original: Any) -> Any:
+    def _get_flag_overrides(course_or_org: Any) -> Any:
+        found = original(course_or_org)
+        hides = _hides_organization if course_or_org.name == "ORG" else _hides_course
+        return {
+            flag: {name: override for name, override in overrides.items() if not hides(name)}
+            for flag, overrides in found.items()
+        }
+
+    return _get_flag_overrides
+
+
+def _hides_course(key: str) -> bool:
+    sight = sight_of_request() if conf.surface == STUDIO else None
+    return rows.hides(key) if sight is None else not sight.sees_key(context_of(key))
+
+
+def _hides_organization(name: str) -> bool:
+    sight = sight_of_request() if conf.surface == STUDIO else None
+    return rows.hides_organizations([name]) if sight is None else not sight.sees(name)
 
 
 # Enrollments that wait for an account
@@ -479,6 +486,12 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             " rooms read the table too, so it is not cut where all read it.",
             "Without it everybody reads the names of all tenants' organizations.",
             surface=LMS,
+        ),
+        "listed_switches": Patch(
+            _switches,
+            "The REST API of switches (toggles) lists for which courses and organizations one is on or off; the table"
+            " is kept in a cache for everybody, so it is not cut where all read it.",
+            "Without it global staff read the keys of all tenants' courses and the names of their organizations there.",
         ),
         "allowed_enrollments": Patch(
             _allowed_enrollments,

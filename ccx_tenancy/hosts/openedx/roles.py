@@ -112,6 +112,22 @@ def grantees_in(organizations: Iterable[str]) -> QuerySet[Any]:
     return rows.values("user_id")
 
 
+def in_teams_with(user_id: int) -> QuerySet[Any]:
+    """Return the ids of the users in those teams of one course in which a user is that opens Studio, as a query."""
+    teams: Any = apps.get_model("student.CourseAccessRole").objects
+    courses = teams.filter(user_id=user_id, role__in=STUDIO_ROLES).exclude(course_id=CourseKeyField.Empty)
+    rows: QuerySet[Any] = teams.filter(course_id__in=courses.values("course_id"))
+    return rows.values("user_id")
+
+
+def grantees_with(user_id: int) -> QuerySet[Any]:
+    """Return the ids of the users in the teams of v2 libraries in which a user is, as a query."""
+    grants: Any = apps.get_model("content_libraries.ContentLibraryPermission").objects
+    libraries = grants.filter(Q(user_id=user_id) | Q(group__user=user_id)).values("library_id")
+    rows: QuerySet[Any] = grants.filter(library__in=libraries, user__isnull=False)
+    return rows.values("user_id")
+
+
 def _access_roles(user: Any, surface: str) -> QuerySet[Any]:
     rows: QuerySet[Any] = apps.get_model("student.CourseAccessRole").objects.filter(user_id=user.pk)
     return rows.filter(role__in=STUDIO_ROLES) if surface == "studio" else rows.exclude(role=COACH)

@@ -63,6 +63,16 @@ class Sight:
         return self.sees_key(key) or str(key) in self.granted_libraries
 
     @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the organizations by membership, in order."""
+        return tuple(sorted(self._scope))
+
+    @cached_property
+    def tenants(self) -> tuple[int, ...]:
+        """The numbers of the tenants whose organizations are in sight, in order."""
+        return tuple(sorted({owner.id for name in self.names if (owner := owner_of(name)) is not None}))
+
+    @cached_property
     def keys(self) -> frozenset[str]:
         """The courses and old libraries on which the host itself gives a role. No query: the host asks for them too."""
         found = {str(row.course_id) for row in self._roles if row.course_id and row.role in roles.STUDIO_ROLES}
@@ -123,10 +133,9 @@ class Sight:
         """Return the condition for the accounts that are found by name or address: members of the tenants in sight,
         whoever has a role on something in them already, and the user."""
         names = sorted(self.scope)
-        tenants = {owner.id for name in names if (owner := owner_of(name)) is not None}
         members = membership.OrganizationMembership.objects.order_by().values("user_id")
         found = Q(pk=self.user.pk)
-        found |= Q(pk__in=members.filter(organization__tenant_organization__tenant__in=tenants))
+        found |= Q(pk__in=members.filter(organization__tenant_organization__tenant__in=self.tenants))
         found |= Q(pk__in=roles.in_teams_of(names)) | Q(pk__in=roles.grantees_in(names))
         if not self.is_of_tenants:
             found |= ~Q(pk__in=members.filter(organization__tenant_organization__isnull=False))

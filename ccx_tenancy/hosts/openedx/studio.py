@@ -19,10 +19,10 @@ from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ccx_tenancy.hosts.openedx import authz, sources
+from ccx_tenancy.hosts.openedx import authz, rows_in_studio, sources
 from ccx_tenancy.hosts.openedx.features import feature
 from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
-from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target, module_if_there
+from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target, module_if_there, of_managers
 
 #: Where the host's functions live.
 AUTH = "common.djangoapps.student.auth"
@@ -507,6 +507,10 @@ class People:
         return getattr(self._model, name)
 
 
+def _rows() -> list[Target]:
+    return of_managers(rows_in_studio.cut_models(), rows_in_studio.cut)
+
+
 # What was copied
 
 
@@ -596,6 +600,12 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
                 _people,
                 "Who adds somebody to a team finds every account of the platform by its address.",
                 "Without it people of other tenants are found, and can be put into teams.",
+            ),
+            "studio_rows": (
+                _rows,
+                "Global staff find, close and put into teams every account by its name, address or number; whoever may"
+                " name one course dismisses reruns of any other by their numbers, and takes its team's roles away.",
+                "Without it people of other tenants are found in Studio, and reruns and exams by their numbers.",
             ),
             "studio_old_libraries": (
                 sources.old_libraries,

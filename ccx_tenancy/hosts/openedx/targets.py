@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from django.db.models import Model, QuerySet
+from django.db.models.manager import BaseManager
+
 #: The attribute by which what stands there is known as ours.
 ORIGINAL = "_ccx_tenancy_original"
+#: How Django calls the managers by which it follows links between rows.
+LINKS = "_base_manager"
 #: What :meth:`Target.found` says of what is not there.
 NOTHING = "nothing of that name"
 
@@ -101,6 +106,32 @@ class Target:
 
     def _function(self, found: Any) -> Any:
         return found.__func__ if isinstance(found, classmethod) else found
+
+
+def of_managers(models: Iterable[type[Model]], make: Callable[[QuerySet[Any]], QuerySet[Any]]) -> list[Target]:
+    """Return the functions by which the managers of those models, and so of all others, begin a query: what they
+    return goes through ``make``. Django's base managers, by which it follows links between rows, are left alone."""
+
+    def make_cut(original: Any) -> Any:
+        def cut_to_the_tenant(self: Any, *args: Any, **kwargs: Any) -> Any:
+            found = original(self, *args, **kwargs)
+            return found if getattr(self, "name", None) == LINKS else make(found)
+
+        return cut_to_the_tenant
+
+    # Some managers make their querysets themselves, without asking Django's.
+    owners = {BaseManager: None} | {
+        cls: None
+        for model in models
+        for manager in model._meta.managers
+        for cls in type(manager).__mro__
+        if "get_queryset" in vars(cls)
+    }
+    # That of trees passes on whatever it is given.
+    also = (("self", "args", "kwargs"),)
+    targets = [Target(owner, "get_queryset", ("self",), make_cut, also=also) for owner in owners]
+    # A view's queryset is often made when its module is read, and copied by this at each request.
+    return [*targets, Target(QuerySet, "all", ("self",), make_cut)]
 
 
 @dataclass(frozen=True, slots=True)

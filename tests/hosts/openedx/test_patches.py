@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import nullcontext
+from enum import Enum
 from types import ModuleType, SimpleNamespace
 
 import crum
@@ -13,6 +14,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import ResolverMatch
 from opaque_keys.edx.keys import CourseKey
+from organizations.models import Organization
 from rest_framework.views import APIView
 
 from ccx_tenancy import api
@@ -50,6 +52,21 @@ def get_course_enrollments(user, org_whitelist, org_blacklist, course_limit=None
 def _update_from_response(self, response_data):
     """What the host's client of discussions does with an answer."""
     vars(self).update(response_data)
+
+
+class FlagOverride(Enum):
+    """For what a switch of the host is set."""
+
+    COURSE = "COURSE"
+    ORG = "ORG"
+
+
+def _get_flag_overrides(course_or_org):
+    """What the host's report of switches reads: for each switch, by key or name, how it is set."""
+    names = ("Acme", "Globex", "Platform")
+    if course_or_org is FlagOverride.COURSE:
+        names = [f"course-v1:{name}+X+2026" for name in names]
+    return {"a.flag": {name: {"force": "on"} for name in names}}
 
 
 class CommentClientRequestError(Exception):
@@ -166,7 +183,9 @@ def host(settings, monkeypatch):
     client, errors = ModuleType(patches.DISCUSSIONS), ModuleType(patches.DISCUSSION_ERRORS)
     client.Model = type("Model", (), {"_update_from_response": _update_from_response})
     errors.CommentClientRequestError = CommentClientRequestError
-    made_up = (module, authentication, standing, graders, catalogue, dashboard, mobile, edxval, block)
+    switches = ModuleType(patches.SWITCHES)
+    switches._get_flag_overrides = _get_flag_overrides
+    made_up = (module, switches, authentication, standing, graders, catalogue, dashboard, mobile, edxval, block)
     for made in (*made_up, client, errors, *stand_ins_of_the_forum(), *stand_ins_of_programs_and_providers()):
         parts = made.__name__.split(".")
         for length in range(1, len(parts)):
@@ -514,3 +533,26 @@ def test_a_thread_is_found_where_its_course_is(acme):
         assert find(own) == 404
     with Visit("acme.localhost", User.objects.create_superuser("root")):
         assert find(foreign) == "1"
+
+
+def switches_listed():
+    """Return for which courses and organizations the host's report says that a switch is set."""
+    report = sys.modules[patches.SWITCHES]._get_flag_overrides
+    by_course, by_organization = (set(report(kind)["a.flag"]) for kind in FlagOverride)
+    assert by_course == {f"course-v1:{name}+X+2026" for name in by_organization}
+    return by_organization
+
+
+def test_switches_are_listed_for_the_courses_and_organizations_in_sight(acme):
+    api.create_tenant("globex", name="Globex", domain="globex.localhost", organizations=["Globex"])
+    Organization.objects.create(short_name="Platform", name="Platform")
+    staff = User.objects.create_user("staff", is_staff=True)
+    operator = User.objects.create_user("operator", is_superuser=True)
+    api.add_member(staff, "Acme", "author")
+    assert switches_listed() == {"Acme", "Globex", "Platform"}
+    with Visit("acme.localhost", staff):
+        assert switches_listed() == {"Acme"}
+    with Visit("lms.localhost", staff):
+        assert switches_listed() == {"Acme"}
+    with Visit("acme.localhost", operator):
+        assert switches_listed() == {"Acme", "Globex", "Platform"}

@@ -1,5 +1,6 @@
 """Studio's choke points, on stand-ins of what they replace. Their parameters are checked against a real host there."""
 
+from enum import Enum
 from types import ModuleType, SimpleNamespace
 
 import crum
@@ -536,3 +537,26 @@ def test_a_module_that_is_not_there_is_named_with_the_way_on():
 
     with pytest.raises(ImproperlyConfigured, match=r"'gone'.*No module named 'cms.views'.*HOST_PATCHES_OFF.*Then"):
         patches.install({"gone": Patch(missing, "why", "Then it is slow.")})
+
+
+# Switches
+
+
+class Kind(Enum):
+    """For what a switch of the host is set."""
+
+    COURSE = "COURSE"
+    ORG = "ORG"
+
+
+def test_switches_are_listed_for_the_courses_and_organizations_in_sight(author, staff, operator, asked_by):
+    def report(kind):
+        names = ("Acme", "Globex", "Platform")
+        return {"a.flag": {str(key(name)) if kind is Kind.COURSE else name: {"force": "on"} for name in names}}
+
+    cut = patches._make_flag_overrides(report)
+    for user in (author, staff):
+        asked_by(user)
+        assert list(cut(Kind.COURSE)["a.flag"]) == [str(key("Acme"))] and list(cut(Kind.ORG)["a.flag"]) == ["Acme"]
+    asked_by(operator)
+    assert all(cut(kind) == report(kind) for kind in Kind)

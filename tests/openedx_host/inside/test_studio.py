@@ -28,6 +28,7 @@ from openedx.core.djangoapps.content.search import api as search
 from openedx.core.djangoapps.content.search.models import SearchAccess
 from openedx.core.djangoapps.content_libraries import api as libraries
 from openedx.core.djangoapps.content_tagging import api as tagging
+from openedx.core.djangoapps.waffle_utils.models import WaffleFlagCourseOverrideModel, WaffleFlagOrgOverrideModel
 from organizations.models import Organization
 from routes import judges_itself, paths_with_keys, paths_without_keys
 from xmodule.modulestore.django import modulestore
@@ -190,6 +191,17 @@ class TestStudio(SharedModuleStoreTestCase):
         finally:
             crum.set_current_request(None)
 
+    def test_switches_are_listed_for_the_tenants_courses_and_organizations(self):
+        flag = {"waffle_flag": "studio.some_flag", "override_choice": "on", "enabled": True}
+        for org, content in self.courses.items():
+            WaffleFlagCourseOverrideModel.objects.create(course_id=content["course"].id, **flag)
+            WaffleFlagOrgOverrideModel.objects.create(org=org, **flag)
+        for user, wanted in ((self.staff, {"Acme"}), (self.super, {"Acme", "Globex"})):
+            flags = client_of(user, HOST).get("/api/toggles/v0/state/").json()["waffle_flags"]
+            (shown,) = (one for one in flags if one["name"] == "studio.some_flag")
+            assert {one["org"] for one in shown["org_overrides"]} == wanted
+            assert {CourseKey.from_string(one["course_id"]).org for one in shown["course_overrides"]} == wanted
+
     # Taxonomies, which are found by number
 
     def test_a_foreign_taxonomy_does_not_exist_for_whoever_guesses_its_number(self):
@@ -342,6 +354,65 @@ class TestStudio(SharedModuleStoreTestCase):
         ]
         assert said[0] == said[1]
         assert said[0][0] == 400
+
+    def test_staff_find_close_and_change_people_of_the_tenant_and_nobody_elses(self):
+        before = digest_of_tables()
+        client = client_of(self.staff, HOST)
+        emails = [f"{name}@{tenant}.example" for name, tenant in (("learner", "acme"), ("stranger", "globex"))]
+        answer = client.post("/api/user/v1/accounts/search_emails", {"emails": emails}, content_type="application/json")
+        assert [one["email"] for one in answer.json()] == emails[:1]
+        said = {}
+        for name in ("stranger", "nobody"):
+            said[name] = [
+                (one.status_code, body_of(one).replace(name, ""))
+                for one in (
+                    client.get(f"/api/user/v1/preferences/{name}"),
+                    client.get(f"/api/user/v1/accounts/{name}"),
+                    client.post("/accounts/disable_account_ajax", {"username": name, "account_action": "disable"}),
+                    client.patch(
+                        "/api/v1/course_runs/course-v1:Acme+AX1+2026/",
+                        {"team": [{"user": name, "role": "staff"}]},
+                        content_type="application/json",
+                    ),
+                )
+            ]
+        assert said["stranger"] == said["nobody"]
+        assert digest_of_tables() == before
+        for user in (self.author, self.staff):
+            shown = body_of(client_of(user, HOST).get("/api/contentstore/v1/course_team/course-v1:Acme+AX1+2026"))
+            assert "author@acme.example" in shown and "stranger" not in shown
+        answer = client.patch(
+            "/api/v1/course_runs/course-v1:Acme+AX1+2026/",
+            {"team": [{"user": "learner", "role": "staff"}]},
+            content_type="application/json",
+        )
+        assert answer.status_code == 200 and "learner" in body_of(answer)
+
+    # Numbers
+
+    def test_a_rerun_is_shown_to_and_dismissed_by_its_own_people_only(self):
+        made = {}
+        for org, owner in (("Acme", self.author), ("Globex", self.stranger)):
+            new = CourseKey.from_string(f"course-v1:{org}+Rerun+2026")
+            CourseInstructorRole(new).add_users(owner)
+            CourseRerunState.objects.initiated(self.courses[org]["course"].id, new, owner, "Rerun")
+            CourseRerunState.objects.failed(new)
+            made[org] = CourseRerunState.objects.get(course_key=new).pk
+        before = digest_of_tables()
+        path = "/course_notifications/course-v1:Acme+AX1+2026/{}"
+        for user in (self.author, self.staff):
+            client = client_of(user, HOST)
+            for method in ("GET", "DELETE"):
+                foreign, none = (
+                    client.generic(method, path.format(number), HTTP_ACCEPT="application/json")
+                    for number in (made["Globex"], 999)
+                )
+                assert (foreign.status_code, body_of(foreign)) == (none.status_code, body_of(none)) == (400, "")
+            assert client.get(path.format(made["Acme"]), HTTP_ACCEPT="application/json").json()["should_display"]
+        assert digest_of_tables() == before
+        client = client_of(self.author, HOST)
+        assert client.delete(path.format(made["Acme"]), HTTP_ACCEPT="application/json").json() == {"success": True}
+        assert [row.pk for row in CourseRerunState.objects.all()] == [made["Globex"]]
 
     # Writing
 

@@ -31,6 +31,11 @@ def uncut() -> Iterator[None]:
         _uncut.reset(token)
 
 
+def is_uncut() -> bool:
+    """Whether all rows are read now, for our own rooms."""
+    return _uncut.get()
+
+
 class Viewer:
     """For whom rows are read: the request, the tenant of the site (None: a host of the platform's own), the user's id.
 
@@ -49,7 +54,7 @@ class Viewer:
 def viewer() -> Viewer | None:
     """Return for whom a row is read now, or None where nothing is cut. No query."""
     request: HttpRequest | None = crum.get_current_request()
-    if request is None or drf.is_finding_out() or _uncut.get():
+    if request is None or drf.is_finding_out() or is_uncut():
         return None
     surface = getattr(request, "tenancy_surface", policy.STUDIO)
     if surface == policy.STUDIO or not policy.has_tenants():
@@ -57,13 +62,13 @@ def viewer() -> Viewer | None:
     tenant: TenantContext | None = request.tenant  # type: ignore[attr-defined]
     if current_tenant() is not tenant and current_tenant() != tenant:
         return None  # Somebody entered another tenant on purpose.
-    user = _settled(getattr(request, "user", None))
+    user = settled(getattr(request, "user", None))
     if policy.is_operator(user) or (tenant is None and policy.is_service(user)):
         return None
     return Viewer(request, tenant, user)
 
 
-def _settled(user: Any) -> Any:
+def settled(user: Any) -> Any:
     """Return the user if somebody has asked for it already, else None: to ask here would never end."""
     while isinstance(user, LazyObject):
         user = None if user._wrapped is empty else user._wrapped
