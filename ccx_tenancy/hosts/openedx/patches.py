@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
-from ccx_tenancy.hosts.openedx import bought, discussions, programs, providers, rows, studio, videos
+from ccx_tenancy.hosts.openedx import bought, discussions, kept, programs, providers, rows, studio, videos
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.roles import context_of
 from ccx_tenancy.hosts.openedx.rows.wikis import WIKI_PATHS
@@ -464,6 +464,13 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             " identity provider is sent to it.",
             "Without it global staff of a tenant see for which organizations there are identity providers, and from any"
             " tenant's site one gets to those of others.",
+            surface=LMS,
+        ),
+        "kept_answers": Patch(
+            kept.targets,
+            "The platform keeps its footer, and pages for visitors, in a cache whose keys do not say the site.",
+            "Without it the footer for other services is that of the site that was asked first; and behind a proxy that"
+            " says the site in X-Forwarded-Host, so are pages for visitors.",
             surface=LMS,
         ),
         "own_standing": Patch(

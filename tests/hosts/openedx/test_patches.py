@@ -9,6 +9,8 @@ import crum
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sites.models import Site
+from django.core.cache import cache as default_cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -18,7 +20,7 @@ from organizations.models import Organization
 from rest_framework.views import APIView
 
 from ccx_tenancy import api
-from ccx_tenancy.hosts.openedx import discussions, patches, programs, providers, rows
+from ccx_tenancy.hosts.openedx import discussions, kept, patches, programs, providers, rows
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
@@ -134,6 +136,13 @@ def stand_ins_of_programs_and_providers():
     return catalog, catalog_api, linking, settings_models, saml, saml_models
 
 
+def stand_ins_of_caches():
+    """Where the host keeps answers: the cache of everybody, and one of its kind by itself."""
+    footer, pages = ModuleType(kept.FOOTER), ModuleType(kept.PAGES)
+    footer.cache, pages.cache = default_cache, LocMemCache("pages", {})
+    return footer, pages
+
+
 class Asked:
     """A request on a host is current while the block runs."""
 
@@ -186,12 +195,20 @@ def host(settings, monkeypatch):
     switches = ModuleType(patches.SWITCHES)
     switches._get_flag_overrides = _get_flag_overrides
     made_up = (module, switches, authentication, standing, graders, catalogue, dashboard, mobile, edxval, block)
-    for made in (*made_up, client, errors, *stand_ins_of_the_forum(), *stand_ins_of_programs_and_providers()):
+    for made in (
+        *made_up,
+        client,
+        errors,
+        *stand_ins_of_the_forum(),
+        *stand_ins_of_programs_and_providers(),
+        *stand_ins_of_caches(),
+    ):
         parts = made.__name__.split(".")
         for length in range(1, len(parts)):
             package = ModuleType(".".join(parts[:length]))
             package.__path__ = []
-            monkeypatch.setitem(sys.modules, package.__name__, package)
+            if package.__name__ not in sys.modules:
+                monkeypatch.setitem(sys.modules, package.__name__, package)
         monkeypatch.setitem(sys.modules, made.__name__, made)
     patches.install()
     yield module
@@ -452,6 +469,19 @@ def test_what_is_set_for_a_site_is_listed_on_that_site_and_its_identity_provider
             manager.model = User
             assert manager.current_set().count() == 2
     assert {name for name in hosts if saml.get_idp(name) == f"the provider {name}"} == set(hosts)
+
+
+def test_an_answer_that_is_kept_for_everybody_is_kept_for_each_tenants_site(acme, globex):
+    for name in (kept.FOOTER, kept.PAGES):
+        cache = sys.modules[name].cache
+        for host in ("acme.localhost", "globex.localhost", "lms.localhost"):
+            with Asked(host):
+                assert cache.get("footer") is None
+                cache.set("footer", host, 60)
+        for host in ("acme.localhost", "globex.localhost", "lms.localhost"):
+            with Asked(host):
+                assert cache.get("footer", "none") == host
+        cache.clear()
 
 
 def test_external_graders_answer_on_the_site_of_the_tenant_whose_course_it_is(acme):

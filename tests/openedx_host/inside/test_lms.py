@@ -1,5 +1,6 @@
 """The LMS's lists, look-ups, enrollment and registration with two tenants, in a real LMS with its own test settings."""
 
+import importlib
 import json
 import re
 from types import SimpleNamespace
@@ -292,6 +293,25 @@ def test_identity_providers_are_listed_on_their_own_site_only(people):
     assert [one["slug"] for one in staff.get("/auth/saml/v0/saml_configuration/").json()["results"]] == ["acme"]
     elsewhere = client_of(people["globex_staff"], "globex.localhost")
     assert elsewhere.get("/support/get_saml_providers/").json() == ["Globex"]
+
+
+def test_the_footer_is_that_of_the_site_whoever_was_asked_first(people, monkeypatch):
+    from django.core.cache.backends.locmem import LocMemCache
+    from lms.djangoapps.branding.models import BrandingApiConfig
+
+    from ccx_tenancy.hosts.openedx import kept
+
+    BrandingApiConfig.objects.create(enabled=True)
+    footer = importlib.import_module(kept.FOOTER)
+    # The platform's test settings have no cache.
+    monkeypatch.setattr(footer, kept.CACHE, kept.OfTheSite(LocMemCache("footers", {})))
+    sites = ("globex.localhost", HOST)
+    for site in sites:
+        api.set_site_values(site, {"PLATFORM_NAME": f"School of {site}"})
+    for _ in range(2):
+        for site in sites:
+            answer = client_of(None, site).get("/api/branding/v1/footer", HTTP_ACCEPT="text/html")
+            assert [one for one in sites if f"School of {one}" in body_of(answer)] == [site]
 
 
 class NoSearch:
