@@ -106,10 +106,11 @@ def _seen_people(sight: Sight) -> Q:
 
 
 class _Colleagues(NamedTuple):
-    """The accounts that the user of that number finds: with something to do with those ``tenants``, whose
-    organizations have those ``names``; with ``is_of_platform`` whoever is in no tenant, too."""
+    """The accounts that somebody finds: with something to do with those ``tenants``, whose organizations have those
+    ``names``; with ``is_of_platform`` whoever is in no tenant, too; who is in a team with the user of that number
+    (None: where one tenant bounds what is seen, that is in there)."""
 
-    user_id: int
+    user_id: int | None
     tenants: tuple[int, ...]
     names: tuple[str, ...]
     is_of_platform: bool
@@ -119,7 +120,8 @@ class _Colleagues(NamedTuple):
     def of(cls, sight: Sight) -> _Colleagues:
         """Return those of whoever has that sight."""
         services = tuple(sorted(service_users()))
-        return cls(sight.user.pk, sight.tenants, sight.names, not sight.is_of_tenants, services)
+        user_id = None if sight.is_of_one_tenant else sight.user.pk
+        return cls(user_id, sight.tenants, sight.names, not sight.is_of_tenants, services)
 
     def rows(self) -> QuerySet[Any]:
         """Return their ids."""
@@ -138,5 +140,6 @@ class _Colleagues(NamedTuple):
             enrolled = enrollments._base_manager.filter(of_organizations(column[0], self.names), user_id=OuterRef("pk"))
             seen |= Q(Exists(enrolled)) | Q(pk__in=roles.in_teams_of(self.names))
             seen |= Q(pk__in=roles.grantees_in(self.names))
-        seen |= Q(pk__in=roles.in_teams_with(self.user_id)) | Q(pk__in=roles.grantees_with(self.user_id))
+        if self.user_id is not None:
+            seen |= Q(pk__in=roles.in_teams_with(self.user_id)) | Q(pk__in=roles.grantees_with(self.user_id))
         return get_user_model()._base_manager.filter(seen).values("pk")

@@ -62,6 +62,11 @@ class Sight:
         """Whether a course or a library of either kind, by its key, is in sight: as above, or by being in its team."""
         return self.sees_key(key) or str(key) in self.granted_libraries
 
+    @property
+    def is_of_one_tenant(self) -> bool:
+        """Whether one tenant bounds what is seen: that of the Studio, or the one picked."""
+        return self._tenant is not None
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the organizations by membership, in order."""

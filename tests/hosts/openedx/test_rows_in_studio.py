@@ -8,9 +8,11 @@ from opaque_keys.edx.keys import CourseKey
 from organizations.models import Organization
 
 from ccx_tenancy import api
+from ccx_tenancy.context import Scope, push, remove
 from ccx_tenancy.hosts.openedx import patches, rows, rows_in_studio, sight, studio
 from ccx_tenancy.hosts.openedx.targets import Patch
 from ccx_tenancy.middleware import drf
+from ccx_tenancy.tenants.index import index
 from tests.counting import counted
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary, ContentLibraryPermission
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
@@ -122,6 +124,22 @@ def test_the_team_of_one_foreign_course_or_library_finds_each_other(people):
     for name in ("helper", "author"):
         ContentLibraryPermission.objects.create(library=library, user=people[name], access_level="read")
     assert "helper" in found_by(people["author"])
+
+
+def test_who_has_picked_one_tenant_finds_its_people_only_an_operator_too(people):
+    for name in ("author", "super"):
+        role_on(people[name], "Globex")
+    role_on(people["stranger"], "Globex", "instructor")
+    for name in ("author", "super"):
+        user = people[name]
+        assert "stranger" in found_by(user)
+        scope = Scope(None, None)
+        scope.pick = str(user.pk), index().tenants["acme"]
+        push(scope)
+        try:
+            assert found_by(user) == {"author", "staff", "learner", "enrolled", "super"}
+        finally:
+            remove(scope)
 
 
 def test_a_look_up_by_any_way_answers_as_for_nobody(people):
