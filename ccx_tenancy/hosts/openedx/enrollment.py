@@ -55,6 +55,9 @@ def check_role(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> 
     user = instance.user
     if owner is None or policy.is_operator(user) or membership.is_member(user, owner):
         return
+    if conf.surface == policy.STUDIO and policy.sees_everything(user, policy.STUDIO):
+        # Who makes a course gets the roles of its team: refused them, it would be left behind half made.
+        return
     raise RoleRefused(
         _("%(user)s is no member of %(organization)s. Make them one first; roles there are for its members.")
         % {"user": user.get_username(), "organization": organization}

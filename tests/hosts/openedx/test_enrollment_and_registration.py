@@ -119,6 +119,21 @@ def test_a_member_an_operator_and_the_platforms_own_organizations_get_roles(memb
     assert CourseAccessRole.objects.count() == 4
 
 
+def test_global_staff_who_see_everything_in_studio_get_the_roles_on_what_they_make(foreigner, settings):
+    foreigner.is_staff = True
+    role = {"user": foreigner, "org": "Acme", "role": "instructor", "course_id": CourseKey.from_string(ACME)}
+    for surface, is_partitioned in (("studio", True), ("lms", False)):
+        settings.CCX_TENANCY = {
+            **settings.CCX_TENANCY,
+            "SURFACE": surface,
+            "PARTITION_GLOBAL_STAFF": is_partitioned,
+        }
+        with pytest.raises(enrollment.RoleRefused):
+            CourseAccessRole.objects.create(**role)
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "SURFACE": "studio"}
+    CourseAccessRole.objects.create(**role)
+
+
 # Registration
 
 

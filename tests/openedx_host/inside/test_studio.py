@@ -166,7 +166,13 @@ class TestStudio(SharedModuleStoreTestCase):
     def test_with_partitioning_off_global_staff_see_everything(self):
         with override_settings(CCX_TENANCY={**settings.CCX_TENANCY, "PARTITION_GLOBAL_STAFF": False}):
             body = body_of(client_of(self.staff, HOST).get("/api/contentstore/v1/home/courses"))
+            assert self._create(self.staff, "/course/", **self._new("Globex")).status_code == 200
         assert "course-v1:Globex+GX1+2026" in body
+        made = CourseAccessRole.objects.filter(user=self.staff, course_id="course-v1:Globex+New+R")
+        assert {row.role for row in made} >= {"instructor", "staff"}
+
+    def _new(self, org):
+        return {"org": org, "number": "New", "run": "R", "display_name": "New"}
 
     def test_the_token_for_the_search_engine_opens_the_tenants_content_only(self):
         own = SearchAccess.objects.create(context_key=CourseKey.from_string("course-v1:Acme+AX1+2026"))
