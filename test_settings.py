@@ -46,6 +46,8 @@ INSTALLED_APPS = [
     "tests.hosts.openedx.standin.ccx",
     "tests.hosts.openedx.standin.edxval",
     "tests.hosts.openedx.standin.wiki",
+    "tests.hosts.openedx.standin.workflow",
+    "tests.hosts.openedx.standin.staffgrader",
     "tests.hosts.openedx.standin.split_modulestore_django",
     "ccx_tenancy.hosts.openedx",
     "ccx_tenancy.portal",

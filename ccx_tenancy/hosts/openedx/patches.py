@@ -468,9 +468,11 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
         ),
         "kept_answers": Patch(
             kept.targets,
-            "The platform keeps its footer, and pages for visitors, in a cache whose keys do not say the site.",
+            "The platform keeps its footer, pages for visitors and answers to open assessments in a cache whose keys do"
+            " not say the site.",
             "Without it the footer for other services is that of the site that was asked first; and behind a proxy that"
-            " says the site in X-Forwarded-Host, so are pages for visitors.",
+            " says the site in X-Forwarded-Host, so are pages for visitors. Staff who know the id of another tenant's"
+            " answer to an open assessment read it.",
             surface=LMS,
         ),
         "own_standing": Patch(

@@ -138,9 +138,10 @@ def stand_ins_of_programs_and_providers():
 
 def stand_ins_of_caches():
     """Where the host keeps answers: the cache of everybody, and one of its kind by itself."""
-    footer, pages = ModuleType(kept.FOOTER), ModuleType(kept.PAGES)
-    footer.cache, pages.cache = default_cache, LocMemCache("pages", {})
-    return footer, pages
+    footer, pages, answers = map(ModuleType, (kept.FOOTER, kept.PAGES, kept.ANSWERS))
+    footer.cache = answers.cache = default_cache
+    pages.cache = LocMemCache("pages", {})
+    return footer, pages, answers
 
 
 class Asked:
@@ -472,7 +473,7 @@ def test_what_is_set_for_a_site_is_listed_on_that_site_and_its_identity_provider
 
 
 def test_an_answer_that_is_kept_for_everybody_is_kept_for_each_tenants_site(acme, globex):
-    for name in (kept.FOOTER, kept.PAGES):
+    for name in (kept.FOOTER, kept.PAGES, kept.ANSWERS):
         cache = sys.modules[name].cache
         for host in ("acme.localhost", "globex.localhost", "lms.localhost"):
             with Asked(host):
@@ -481,7 +482,15 @@ def test_an_answer_that_is_kept_for_everybody_is_kept_for_each_tenants_site(acme
         for host in ("acme.localhost", "globex.localhost", "lms.localhost"):
             with Asked(host):
                 assert cache.get("footer", "none") == host
-        cache.clear()
+        with Asked("acme.localhost"):
+            cache.delete("footer")
+            assert cache.get("footer") is None
+        assert cache.get("footer") is None
+        with Asked("globex.localhost"):
+            assert cache.get("footer") == "globex.localhost"
+        cache.delete("footer")
+        with Asked("globex.localhost"):
+            assert cache.get("footer") is None
 
 
 def test_external_graders_answer_on_the_site_of_the_tenant_whose_course_it_is(acme):

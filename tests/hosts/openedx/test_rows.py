@@ -23,6 +23,7 @@ from tests.hosts.openedx.standin.ccx.models import CustomCourseForEdX
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary, ContentLibraryPermission
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 from tests.hosts.openedx.standin.split_modulestore_django.models import SplitModulestoreCourseIndex
+from tests.hosts.openedx.standin.staffgrader.models import SubmissionGradingLock
 from tests.hosts.openedx.standin.student.models import (
     CourseAccessRole,
     CourseEnrollment,
@@ -31,6 +32,7 @@ from tests.hosts.openedx.standin.student.models import (
     UserSignupSource,
 )
 from tests.hosts.openedx.standin.wiki.models import Article, ArticleRevision, URLPath
+from tests.hosts.openedx.standin.workflow.models import AssessmentWorkflow
 from tests.people import empty_memory
 
 __all__ = ["empty_memory"]
@@ -245,6 +247,24 @@ def test_what_belongs_to_an_account_or_to_none_yet_is_seen_with_the_account_or_b
     with Visit("lms.localhost", people["globex_learner"]):
         assert seen() == {"globex_learner", None}
     assert seen() == {"acme_learner", "globex_learner", None}
+
+
+def test_what_is_said_of_an_answer_by_its_id_is_seen_where_the_answer_is(people):
+    for org in ("Acme", "Globex", "Free"):
+        course = f"course-v1:{org}+{org[0]}X1+2026"
+        AssessmentWorkflow.objects.create(submission_uuid=org, course_id=course, item_id="x")
+    for org in ("Acme", "Globex", "Free", "nowhere"):
+        SubmissionGradingLock.objects.create(submission_uuid=org, owner_id="x")
+
+    def seen():
+        return set(SubmissionGradingLock.objects.values_list("submission_uuid", flat=True))
+
+    with Visit("acme.localhost", people["acme_learner"]):
+        assert seen() == {"Acme", "nowhere"}
+    with Visit("lms.localhost", people["globex_learner"]):
+        assert seen() == {"Globex", "Free", "nowhere"}
+    with Visit("acme.localhost", people["root"]):
+        assert seen() == {"Acme", "Globex", "Free", "nowhere"}
 
 
 def test_what_is_cut_is_found_by_the_shape_of_a_model():

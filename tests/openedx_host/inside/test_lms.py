@@ -314,6 +314,41 @@ def test_the_footer_is_that_of_the_site_whoever_was_asked_first(people, monkeypa
             assert [one for one in sites if f"School of {one}" in body_of(answer)] == [site]
 
 
+def test_an_answer_to_an_open_assessment_and_what_is_said_of_it_are_found_on_their_own_site_only(
+    people, site, monkeypatch
+):
+    from django.core.cache.backends.locmem import LocMemCache
+    from openassessment.assessment.models import Assessment, AssessmentPart, Rubric
+    from openassessment.staffgrader.models import SubmissionGradingLock
+    from openassessment.workflow.models import AssessmentWorkflow
+    from submissions import api as submissions
+    from submissions.errors import SubmissionNotFoundError
+
+    from ccx_tenancy.hosts.openedx import kept
+
+    assert rows.cut_models() >= {Assessment, AssessmentPart, SubmissionGradingLock}
+    # The platform's test settings have no cache.
+    monkeypatch.setattr(submissions, kept.CACHE, kept.OfTheSite(LocMemCache("answers", {})))
+    ids = {}
+    for org, key in KEYS.items():
+        item = {"student_id": org, "course_id": str(key), "item_id": org, "item_type": "openassessment"}
+        ids[org] = submissions.create_submission(item, f"{org} answer")["uuid"]
+        AssessmentWorkflow.objects.create(submission_uuid=ids[org], course_id=str(key), item_id=org, status="waiting")
+        rubric = Rubric.objects.create(content_hash=org, structure_hash=org)
+        Assessment.objects.create(submission_uuid=ids[org], rubric=rubric, scorer_id=org, score_type="ST")
+        SubmissionGradingLock.objects.create(submission_uuid=ids[org], owner_id=org)
+        with api.tenant_context(org.lower()):
+            # Somebody of the tenant has read it already.
+            assert submissions.get_submission(ids[org])["answer"] == f"{org} answer"
+    site(people["acme_staff"])
+    for _ in range(2):
+        assert submissions.get_submission(ids["Acme"])["answer"] == "Acme answer"
+        with pytest.raises(SubmissionNotFoundError):
+            submissions.get_submission(ids["Globex"])
+    for model in (Assessment, SubmissionGradingLock):
+        assert [one.submission_uuid for one in model.objects.all()] == [ids["Acme"]]
+
+
 class NoSearch:
     """A search engine for the forum that keeps nothing."""
 

@@ -20,6 +20,8 @@ the name of that wiki; on a tenant's site only those of its own courses are seen
 *Of what hangs on such a row*: a model without a key of its own, each row of which belongs to one that is cut: attempts
 at an exam, memberships of a team. It is seen where that row is.
 
+*Of answers to open assessments*: what is said of one by its id alone is seen where the answer is.
+
 *Of people*: accounts, rows that are one for an account, and rows without a course that each belong to one account. On a
 tenant's site its members and who is or was enrolled or in a team there; on the platform's own hosts, for signed-in
 people, those with whom they share a tenant.

@@ -14,13 +14,15 @@ from ccx_tenancy.hosts.openedx.rows.conditions import InRows
 from ccx_tenancy.hosts.openedx.rows.courses import Cut, Sight, seen_of_course, sight_of
 from ccx_tenancy.hosts.openedx.rows.people import cut_of_people
 from ccx_tenancy.hosts.openedx.rows.shapes import course_column, is_cut, links
+from ccx_tenancy.hosts.openedx.rows.submissions import seen_of_answer
 from ccx_tenancy.hosts.openedx.rows.viewers import viewer
 from ccx_tenancy.hosts.openedx.rows.wikis import seen_of_wiki
 
 
 def cut_of_the_rest(model: type[Model]) -> Cut | None:
-    """Return the cut of pages of wikis and of what hangs on a row; None where a model is neither."""
-    condition = seen_of_wiki(model) or _seen_by_parents(model)
+    """Return the cut of pages of wikis, of what is said of an answer and of what hangs on a row; None where a model is
+    none of them."""
+    condition = seen_of_wiki(model) or seen_of_answer(model) or _seen_by_parents(model)
     return None if condition is None else lambda who: condition(sight_of(who))
 
 
@@ -43,7 +45,7 @@ def parents(model: type[Model], below: tuple[type[Model], ...] = ()) -> Mapping[
 
 
 def _has_rule(model: type[Model]) -> bool:
-    return course_column(model) is not None or seen_of_wiki(model) is not None
+    return any(found is not None for found in (course_column(model), seen_of_wiki(model), seen_of_answer(model)))
 
 
 def _seen_by_parents(model: type[Model]) -> Callable[[Sight], Any] | None:
@@ -65,7 +67,8 @@ class _RowsOf(NamedTuple):
 
     def rows(self) -> QuerySet[Any]:
         """Return them."""
-        condition = seen_of_course(self.model) or seen_of_wiki(self.model) or _seen_by_parents(self.model)
+        model = self.model
+        condition = seen_of_course(model) or seen_of_wiki(model) or seen_of_answer(model) or _seen_by_parents(model)
         assert condition is not None, f"{self.model._meta.label} is not cut by courses"
         return self.model._base_manager.filter(condition(self.sight)).values("pk")
 
