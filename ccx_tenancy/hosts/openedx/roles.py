@@ -48,7 +48,9 @@ def has_direct_role(user: Any, organization: str, key: str, surface: str) -> boo
     if context is not None and str(context) in authz.granted(user, surface):
         return True
     if isinstance(context, LibraryLocatorV2):
-        granted = library_grants(user).filter(library__org__short_name__iexact=context.org, library__slug=context.slug)
+        granted = library_grants(user.pk).filter(
+            library__org__short_name__iexact=context.org, library__slug=context.slug
+        )
         if granted.exists():
             return True
     wanted = Q(pk__in=[])
@@ -85,9 +87,9 @@ def known_roles(user: Any) -> list[Any]:
     return list(cache.all_roles_set)
 
 
-def given_organizations(user: Any) -> QuerySet[Any]:
-    """Return the organizations, by their short names, on which the user holds a role of the host; as a query."""
-    rows: QuerySet[Any] = apps.get_model("student.CourseAccessRole").objects.filter(user_id=user.pk)
+def given_organizations(user_id: int) -> QuerySet[Any]:
+    """Return the organizations, by their short names, on which a user holds a role of the host; as a query."""
+    rows: QuerySet[Any] = apps.get_model("student.CourseAccessRole").objects.filter(user_id=user_id)
     return rows.filter(course_id=CourseKeyField.Empty).exclude(org="").values("org")
 
 
@@ -95,7 +97,7 @@ def granted_libraries(user: Any) -> list[str]:
     """Return the keys of the v2 libraries in whose team the user is. One query."""
     if user is None or not user.is_authenticated:
         return []
-    rows = library_grants(user).values_list("library__org__short_name", "library__slug")
+    rows = library_grants(user.pk).values_list("library__org__short_name", "library__slug")
     return [f"lib:{organization}:{slug}" for organization, slug in rows]
 
 
@@ -123,7 +125,7 @@ def in_teams_with(user_id: int) -> QuerySet[Any]:
 def grantees_with(user_id: int) -> QuerySet[Any]:
     """Return the ids of the users in the teams of v2 libraries in which a user is, as a query."""
     grants: Any = apps.get_model("content_libraries.ContentLibraryPermission").objects
-    libraries = grants.filter(Q(user_id=user_id) | Q(group__user=user_id)).values("library_id")
+    libraries = library_grants(user_id).values("library_id")
     rows: QuerySet[Any] = grants.filter(library__in=libraries, user__isnull=False)
     return rows.values("user_id")
 
@@ -133,8 +135,8 @@ def _access_roles(user: Any, surface: str) -> QuerySet[Any]:
     return rows.filter(role__in=STUDIO_ROLES) if surface == "studio" else rows.exclude(role=COACH)
 
 
-def library_grants(user: Any) -> QuerySet[Any]:
-    """Return the rows of teams of v2 libraries in which the user is, or a group of the user's."""
+def library_grants(user_id: int) -> QuerySet[Any]:
+    """Return the rows of teams of v2 libraries in which a user is, or a group of the user's."""
     grants: Any = apps.get_model("content_libraries.ContentLibraryPermission").objects
-    found: QuerySet[Any] = grants.filter(Q(user_id=user.pk) | Q(group__user=user.pk))
+    found: QuerySet[Any] = grants.filter(Q(user_id=user_id) | Q(group__user=user_id))
     return found

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import crum
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 from organizations.models import Organization
 
 from ccx_tenancy.context import TenantContext, current_scope
 from ccx_tenancy.hosts.openedx import authz, roles
+from ccx_tenancy.hosts.openedx.rows.conditions import InRows
 from ccx_tenancy.membership import api as membership
 from ccx_tenancy.partition import policy
 from ccx_tenancy.partition.courses import counting_in
@@ -100,19 +101,15 @@ class Sight:
 
     def of_organizations(self, prefix: str = "") -> Q:
         """Return the condition for rows whose Organization is found at ``prefix`` (``"org__"``). No query."""
-        seen = Q(**{f"{prefix}short_name__in": sorted(self._scope)})
-        nobodys = Q(**{f"{prefix}tenant_organization": None})
-        if not self.is_of_tenants:
-            return seen | nobodys
-        if self._may_be_given and self.user is not None and self.user.is_authenticated:
-            seen |= nobodys & Q(**{f"{prefix}short_name__in": roles.given_organizations(self.user)})
-        return seen
+        may_be_given = self._may_be_given and self.user is not None and self.user.is_authenticated
+        seen = _Organizations(self.names, not self.is_of_tenants, self.user.pk if may_be_given else None)
+        return Q(InRows(F(f"{prefix}pk"), seen))
 
     def with_grant(self) -> Q:
         """Return the condition for v2 libraries in whose team the user is, where that counts."""
         if not getattr(self.user, "is_authenticated", False):
             return Q(pk__in=[])
-        granted = Q(pk__in=roles.library_grants(self.user).values("library_id"))
+        granted = Q(InRows(F("pk"), _Libraries(self.user.pk)))
         for _, organization, slug in (key.split(":") for key in self._libraries_of_authz):
             granted |= Q(org__short_name=organization, slug=slug)
         if self._tenant is not None:
@@ -161,6 +158,36 @@ class Sight:
     def _counting(self, keys: Iterable[str]) -> frozenset[str]:
         kept = (key for key in keys if _is_open(key))
         return counting_in(self._tenant, frozenset(kept))
+
+
+class _Organizations(NamedTuple):
+    """The organizations of those ``names``, and of the platform's own all, or those on which a user of that number
+    holds a role of the host."""
+
+    names: tuple[str, ...]
+    with_platform: bool
+    user_id: int | None
+
+    def rows(self) -> QuerySet[Any]:
+        """Return their ids."""
+        seen = Q(short_name__in=self.names)
+        nobodys = Q(tenant_organization=None)
+        if self.with_platform:
+            seen |= nobodys
+        elif self.user_id is not None:
+            seen |= nobodys & Q(short_name__in=roles.given_organizations(self.user_id))
+        found: QuerySet[Any] = Organization._base_manager.filter(seen)
+        return found.values("pk")
+
+
+class _Libraries(NamedTuple):
+    """The v2 libraries in whose team the user of that number is."""
+
+    user_id: int
+
+    def rows(self) -> QuerySet[Any]:
+        """Return their ids."""
+        return roles.library_grants(self.user_id).values("library_id")
 
 
 def _is_open(key: str) -> bool:

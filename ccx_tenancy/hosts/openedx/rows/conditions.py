@@ -1,6 +1,6 @@
 """Conditions of queries: of keys by their organizations, and of what is among the rows of another query.
 
-They are made anew in each query that a page of the LMS asks. So they are cheap to make, can be kept, and need no look
+They are made anew in each query that a page of the host asks. So they are cheap to make, can be kept, and need no look
 at names and tables that are known.
 """
 
