@@ -53,7 +53,7 @@ class Sight:
 
     def sees(self, organization: Any) -> bool:
         """Whether an organization, by its short name, is in sight."""
-        return organization in self.scope
+        return organization in self._scope or organization in self.scope
 
     def sees_key(self, key: Any) -> bool:
         """Whether a course or library is: by its organization, or by a role of the host on that very one."""

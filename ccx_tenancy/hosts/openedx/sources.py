@@ -20,7 +20,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 
 from ccx_tenancy.hosts.openedx import roles
-from ccx_tenancy.hosts.openedx.sight import sight_of, sight_of_request
+from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
 from ccx_tenancy.hosts.openedx.targets import Target, module_if_there
 from ccx_tenancy.partition import policy
 from ccx_tenancy.tenants.api import owner_of
@@ -35,6 +35,9 @@ CONTAINERS = "openedx.core.djangoapps.content_libraries.api.containers"
 #: Where later releases look for a container by its key.
 CONTAINER_METADATA = "openedx.core.djangoapps.content_libraries.api.container_metadata"
 LIBRARY_ERRORS = "openedx.core.djangoapps.content_libraries.api.exceptions"
+#: Where the files of courses are kept.
+FILES = "xmodule.contentstore.mongo"
+FILE_ERRORS = "xmodule.exceptions"
 TAGGING = "openedx.core.djangoapps.content_tagging.api"
 TAXONOMY = "oel_tagging.Taxonomy"
 #: The branch in which the modulestore keeps what is in an old library.
@@ -181,6 +184,31 @@ def make_container(original: Any) -> Any:
         return original(container_key, *args, **kwargs)
 
     return _get_container_from_key
+
+
+# Files of courses
+
+
+def files() -> list[Target]:
+    store = import_module(FILES).MongoContentStore
+    return [Target(store, "find", ("self", "location", "throw_on_not_found", "as_stream"), make_find)]
+
+
+def make_find(original: Any) -> Any:
+    def find(self: Any, location: Any, throw_on_not_found: bool = True, as_stream: bool = False) -> Any:
+        sight = sight_of_request()
+        if sight is not None and not _sees_files_of(sight, location.course_key):
+            if throw_on_not_found:
+                raise import_module(FILE_ERRORS).NotFoundError(location)
+            return None
+        return original(self, location, throw_on_not_found=throw_on_not_found, as_stream=as_stream)
+
+    return find
+
+
+def _sees_files_of(sight: Sight, course: Any) -> bool:
+    # An old file says no run, and so no course whose team could be asked.
+    return sight.sees(course.org) or (course.run is not None and sight.sees_key(course))
 
 
 # Tags

@@ -619,6 +619,12 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
                 " there, and in which version, without asking for rights.",
                 "Without it an imported block shows that another tenant's content exists, and when it changes.",
             ),
+            "studio_files": (
+                sources.files,
+                "Content says itself which files are its own: with a signatory of a certificate its picture is deleted,"
+                " whichever file of whichever course is named there.",
+                "Without it an author deletes files of other tenants' courses, by naming one in a certificate.",
+            ),
             "studio_tags": (
                 sources.tags,
                 "An import tags content by the names of taxonomies, whosever they are, and what is pasted gets the tags"

@@ -7,7 +7,7 @@ import crum
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
-from opaque_keys.edx.keys import CourseKey, UsageKey
+from opaque_keys.edx.keys import AssetKey, CourseKey, UsageKey
 from opaque_keys.edx.locator import LibraryLocator, LibraryLocatorV2, LibraryUsageLocatorV2
 
 from ccx_tenancy import api
@@ -313,3 +313,26 @@ def test_what_is_pasted_gets_no_tags_of_what_is_out_of_sight(author, operator, a
         assert copied(key, "here") == ""
     asked_by(operator)
     assert copied("lb:Globex:lib:html:h", "here") == "lb:Globex:lib:html:h"
+
+
+# Files
+
+
+class NotFound(Exception):
+    """What the host raises where there is no such file."""
+
+
+def test_a_file_of_a_course_is_found_by_who_sees_the_course(module, author, operator, asked_by):
+    module(sources.FILE_ERRORS, NotFoundError=NotFound)
+    find = sources.make_find(lambda self, location, throw_on_not_found=True, as_stream=False: (location, as_stream))
+    own, foreign = (AssetKey.from_string(f"asset-v1:{org}+X+2026+type@asset+block@a.png") for org in ("Acme", "Globex"))
+    old = AssetKey.from_string("/c4x/Globex/X/asset/a.png")
+    assert find(None, foreign) == (foreign, False)
+    asked_by(author)
+    assert find(None, own) == (own, False) and find(None, own, as_stream=True) == (own, True)
+    for key in (foreign, old):
+        assert find(None, key, throw_on_not_found=False) is None
+        with pytest.raises(NotFound):
+            find(None, key)
+    asked_by(operator)
+    assert find(None, foreign, throw_on_not_found=False, as_stream=True) == (foreign, True)

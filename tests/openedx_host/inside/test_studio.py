@@ -17,6 +17,7 @@ if settings.ROOT_URLCONF != "cms.urls":
 from cms.djangoapps.contentstore.models import ComponentLink
 from cms.djangoapps.course_creators.models import CourseCreator
 from common.djangoapps.course_action_state.models import CourseRerunState
+from common.djangoapps.course_modes.models import CourseMode
 from common.djangoapps.student.models import CourseAccessRole, UserProfile
 from common.djangoapps.student.roles import CourseInstructorRole, OrgInstructorRole, OrgStaffRole
 from django.test.utils import override_settings
@@ -31,6 +32,8 @@ from openedx.core.djangoapps.content_tagging import api as tagging
 from openedx.core.djangoapps.waffle_utils.models import WaffleFlagCourseOverrideModel, WaffleFlagOrgOverrideModel
 from organizations.models import Organization
 from routes import judges_itself, paths_with_keys, paths_without_keys
+from xmodule.contentstore.content import StaticContent
+from xmodule.contentstore.django import contentstore
 from xmodule.modulestore.django import modulestore
 from xmodule.modulestore.tests.django_utils import SharedModuleStoreTestCase
 from xmodule.modulestore.tests.factories import BlockFactory, CourseFactory, LibraryFactory
@@ -329,6 +332,25 @@ class TestStudio(SharedModuleStoreTestCase):
             assert answer.status_code in (400, 403, 404), body_of(answer)
             assert "Globex lib2" not in body_of(client.get(f"/api/contentstore/v2/downstreams/{block.location}"))
             assert "Globex text" not in body_of(client.get(f"/xblock/{block.location}"))
+
+    def test_a_certificate_that_names_a_foreign_file_does_not_delete_it(self):
+        files = {}
+        for org, content in self.courses.items():
+            key = content["course"].id.make_asset_key("asset", "signature.png")
+            contentstore().save(StaticContent(key, "signature.png", "image/png", org.encode()))
+            files[org] = key
+        course = self.courses["Acme"]["course"].id
+        CourseMode.objects.create(course_id=course, mode_slug="honor", mode_display_name="honor")
+        for org, is_left in (("Globex", True), ("Acme", False)):
+            client = client_of(self.author, HOST)
+            signatory = {"name": "x", "title": "x", "organization": "x", "signature_image_path": f"/{files[org]}"}
+            body = {"name": "c", "description": "d", "version": 1, "is_active": False, "signatories": [signatory]}
+            made = client.post(
+                f"/certificates/{course}", body, content_type="application/json", HTTP_ACCEPT="application/json"
+            )
+            assert made.status_code == 201, body_of(made)
+            assert client.delete(f"/certificates/{course}/{made.json()['id']}").status_code == 204
+            assert (contentstore().find(files[org], throw_on_not_found=False) is not None) == is_left
 
     # People
 
