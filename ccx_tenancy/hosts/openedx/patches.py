@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.context import current_scope
-from ccx_tenancy.hosts.openedx import bought, discussions, kept, programs, providers, rows, studio, videos
+from ccx_tenancy.hosts.openedx import bought, discussions, kept, lti, programs, providers, rows, studio, videos
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.roles import context_of
 from ccx_tenancy.hosts.openedx.rows.wikis import WIKI_PATHS
@@ -473,6 +473,13 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
             "Without it the footer for other services is that of the site that was asked first; and behind a proxy that"
             " says the site in X-Forwarded-Host, so are pages for visitors. Staff who know the id of another tenant's"
             " answer to an open assessment read it.",
+            surface=LMS,
+        ),
+        "lti_launches": Patch(
+            lti.targets,
+            "Who is launched from another platform by LTI gets an account, which has to be a member's on a tenant's"
+            " site; and the platform takes each of its consumers on all sites.",
+            "Without it nobody is launched by LTI on a tenant's site but who was made a member before.",
             surface=LMS,
         ),
         "own_standing": Patch(

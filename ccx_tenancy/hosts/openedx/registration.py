@@ -8,7 +8,8 @@ admits by invitation or by address, only those who are invited or admitted get t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from ccx_tenancy.partition import policy
 from ccx_tenancy.tenants.api import normalize_host
 
 _REGISTERING = "_ccx_tenancy_registering"
+_ADMITTING = "_ccx_tenancy_admitting"
 
 #: Fields of the form in which the token of an invitation may come: by itself, or in the address to go on to.
 INVITATION = "invitation"
@@ -90,11 +92,27 @@ def token_in(form: Mapping[str, Any]) -> str | None:
     return str(match.kwargs["token"]) if match.url_name == "accept" and "token" in match.kwargs else None
 
 
+@contextlib.contextmanager
+def admitting(request: Any) -> Iterator[None]:
+    """Have each account that the code inside makes be a learner of the request's tenant: somebody who may vouches."""
+    setattr(request, _ADMITTING, True)
+    try:
+        yield
+    finally:
+        delattr(request, _ADMITTING)
+
+
+def admit(user: Any, tenant: TenantContext) -> None:
+    """Make somebody a learner of the tenant. Raises JoinRefused where its site's values say something impossible."""
+    membership.ensure_member(user, membership.join_rules(tenant).organization)
+
+
 def join(sender: Any, instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
     """Receiver after an account is saved: make a new one a member of the tenant on whose site it is made.
 
-    By registering: as the site's rules or the invitation say. By staff of the tenant, who make accounts for a list of
-    learners: a learner. Raises PermissionDenied where it cannot be, and with it the account is not made either.
+    By registering: as the site's rules or the invitation say. A learner by staff of the tenant, who make accounts for a
+    list of them, or where somebody vouches (:func:`admitting`). Raises PermissionDenied where it cannot be, and with it
+    the account is not made either.
     """
     if raw or not created:
         return
@@ -106,6 +124,8 @@ def join(sender: Any, instance: Any, created: bool, raw: bool = False, **kwargs:
     try:
         if registering is not None:
             membership.join(instance, tenant, invitation=registering[1])
+        elif getattr(request, _ADMITTING, False):
+            admit(instance, tenant)
         elif _is_staff_of(tenant, request.user):
             membership.ensure_member(instance, membership.join_rules(tenant).organization, actor=request.user)
     except JoinRefused as error:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sites.models import Site
 from django.core.cache import cache as default_cache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import ResolverMatch
@@ -20,7 +20,8 @@ from organizations.models import Organization
 from rest_framework.views import APIView
 
 from ccx_tenancy import api
-from ccx_tenancy.hosts.openedx import discussions, kept, patches, programs, providers, rows
+from ccx_tenancy.hosts.openedx import discussions, kept, lti, patches, programs, providers, registration, rows
+from ccx_tenancy.membership.api import OrganizationMembership
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
@@ -491,6 +492,69 @@ def test_an_answer_that_is_kept_for_everybody_is_kept_for_each_tenants_site(acme
         cache.delete("footer")
         with Asked("globex.localhost"):
             assert cache.get("footer") is None
+
+
+def test_who_is_launched_by_a_consumer_of_the_site_is_its_learner_and_nobody_else_gets_an_account(
+    acme, globex, monkeypatch
+):
+    launched = {}
+
+    class LtiUsers:
+        """The host's links between who is launched and an account."""
+
+        @staticmethod
+        def filter(lti_user_id, lti_consumer):
+            found = launched.get((lti_user_id, lti_consumer.consumer_key))
+            return SimpleNamespace(first=lambda: found and SimpleNamespace(edx_user=found))
+
+    users = ModuleType(lti.USERS)
+    users.LtiUser = SimpleNamespace(_base_manager=LtiUsers)
+    monkeypatch.setitem(sys.modules, lti.USERS, users)
+
+    def authenticate_lti_user(request, lti_user_id, lti_consumer):
+        user = launched.get((lti_user_id, lti_consumer.consumer_key))
+        if user is None:
+            user = User.objects.create_user(f"launched-{lti_user_id}")
+            registration.join(User, user, created=True)
+            launched[lti_user_id, lti_consumer.consumer_key] = user
+        if request.tenant is not None and not api.is_member(user, request.tenant):
+            raise PermissionDenied
+        return user
+
+    launch = lti._make_authenticate(authenticate_lti_user)
+    trusted = SimpleNamespace(consumer_key="trusted", require_user_account=False)
+    unknown = SimpleNamespace(consumer_key="unknown", require_user_account=False)
+    asking = SimpleNamespace(consumer_key="asking", require_user_account=True)
+    api.set_site_values("acme.localhost", {lti.CONSUMERS: ["trusted"]})
+    count = User.objects.count()
+
+    def launch_on(host, number, consumer):
+        asked = Asked(host)
+        with asked:
+            return launch(asked.request, number, consumer)
+
+    for host, consumer in (("globex.localhost", trusted), ("acme.localhost", unknown)):
+        with pytest.raises(PermissionDenied):
+            launch_on(host, "1", consumer)
+    assert User.objects.count() == count and not launched
+    learner = launch_on("acme.localhost", "1", trusted)
+    assert api.has_role(learner, "Acme", "learner") and not api.is_member(learner, "globex")
+    assert launch_on("acme.localhost", "1", trusted) == learner
+    with pytest.raises(PermissionDenied):
+        launch_on("globex.localhost", "1", trusted)
+    # Who came before, to the platform's own host, is taken; who was suspended is not.
+    stranger = launch_on("lms.localhost", "2", trusted)
+    assert not api.is_member(stranger, "acme")
+    assert launch_on("acme.localhost", "2", trusted) == stranger and api.is_member(stranger, "acme")
+    OrganizationMembership.objects.filter(user=stranger).delete()
+    OrganizationMembership.objects.create(
+        user=stranger, organization=Organization.objects.get(short_name="Acme"), active=False
+    )
+    with pytest.raises(PermissionDenied):
+        launch_on("acme.localhost", "2", trusted)
+    # For a consumer that asks for an account the host itself asks to sign in.
+    with pytest.raises(PermissionDenied):
+        launch_on("acme.localhost", "3", asking)
 
 
 def test_external_graders_answer_on_the_site_of_the_tenant_whose_course_it_is(acme):

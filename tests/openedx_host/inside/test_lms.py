@@ -349,6 +349,36 @@ def test_an_answer_to_an_open_assessment_and_what_is_said_of_it_are_found_on_the
         assert [one.submission_uuid for one in model.objects.all()] == [ids["Acme"]]
 
 
+def test_a_launch_by_lti_makes_a_learner_where_the_site_takes_the_consumer(people):
+    from lms.djangoapps.lti_provider.models import LtiConsumer, LtiUser
+    from lms.djangoapps.lti_provider.users import authenticate_lti_user
+
+    consumer = LtiConsumer.objects.create(consumer_name="Another platform", consumer_key="taken")
+    count = get_user_model().objects.count()
+
+    def launch(host, number):
+        request = RequestFactory().post("/", HTTP_HOST=host)
+        request.tenant, request.tenancy_surface = api.resolve_tenant(host), "lms"
+        request.user, request.session = AnonymousUser(), client_of(None, host).session
+        crum.set_current_request(request)
+        try:
+            with api.tenant_context(request.tenant):
+                authenticate_lti_user(request, number, consumer)
+        finally:
+            crum.set_current_request(None)
+        return LtiUser.objects.get(lti_user_id=number).edx_user
+
+    with pytest.raises(PermissionDenied):
+        launch(HOST, "1")
+    assert get_user_model().objects.count() == count
+    api.set_site_values(HOST, {"LTI_CONSUMERS": ["taken"]})
+    for _ in range(2):
+        learner = launch(HOST, "1")
+        assert api.is_member(learner, "acme") and not api.is_member(learner, "globex")
+    with pytest.raises(PermissionDenied):
+        launch("globex.localhost", "1")
+
+
 class NoSearch:
     """A search engine for the forum that keeps nothing."""
 
