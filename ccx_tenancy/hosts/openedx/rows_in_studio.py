@@ -11,7 +11,7 @@ library with the one who asks; platform operators and services. To people of no 
 *By a number*: reruns, which whoever names any course of the own may dismiss, with the roles on a course that was not
 finished; and exams.
 
-Platform operators see all, and so does whoever finds out whose a session or a token is, and our own rooms
+Platform operators see all, and so does whoever finds out whose a session or a token is, who signs in, and our own rooms
 (:func:`ccx_tenancy.hosts.openedx.rows.uncut`). Links between rows, tasks and commands are not cut. No query is added.
 """
 
@@ -26,6 +26,7 @@ import crum
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
+from django.http import HttpRequest
 
 from ccx_tenancy.hosts.openedx import roles
 from ccx_tenancy.hosts.openedx.rows.conditions import Equals, InRows, of_organizations
@@ -40,6 +41,9 @@ from ccx_tenancy.tenants.api import TenantOrganization
 
 #: Apps whose rows of courses Studio's routes find by a number.
 NUMBERED_APPS = frozenset({"course_action_state", "edx_proctoring"})
+
+#: The name of the routes by which the platform signs somebody in, who may be anybody: whoever was signed in before.
+SIGN_IN = "social"
 
 Cut = Callable[[Sight], Q]
 
@@ -60,12 +64,17 @@ def _sight() -> Sight | None:
     request = crum.get_current_request()
     if request is None or drf.is_finding_out() or is_uncut():
         return None
-    if getattr(request, "tenancy_surface", policy.STUDIO) != policy.STUDIO:
+    if getattr(request, "tenancy_surface", policy.STUDIO) != policy.STUDIO or _signs_in(request):
         return None
     user = settled(getattr(request, "user", None))
     if user is None or not user.is_authenticated:
         return None
     return sight_of(user)
+
+
+def _signs_in(request: HttpRequest) -> bool:
+    match = getattr(request, "resolver_match", None)
+    return match is not None and match.app_name == SIGN_IN
 
 
 def cut_models() -> Collection[type[Model]]:

@@ -4,6 +4,7 @@ import crum
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.test import RequestFactory
+from django.urls import ResolverMatch
 from opaque_keys.edx.keys import CourseKey
 from organizations.models import Organization
 
@@ -160,6 +161,14 @@ def test_nobody_is_hidden_while_it_is_found_out_who_asks_nor_from_our_own_rooms_
             assert User.objects.count() == len(people)
         with drf.finding_out():
             assert User.objects.count() == len(people)
+
+
+def test_who_signs_in_is_anybody_whoever_was_signed_in_before(people):
+    asked = Asked(people["staff"])
+    for app, found in (("social", len(people)), ("other", 5)):
+        asked.request.resolver_match = ResolverMatch(len, (), {}, app_names=[app])
+        with asked:
+            assert User.objects.count() == found
 
 
 def test_without_a_tenant_everybody_finds_everybody(cut):
