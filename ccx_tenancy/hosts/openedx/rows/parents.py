@@ -13,7 +13,7 @@ from django.db.models import F, Model, Q, QuerySet
 from ccx_tenancy.hosts.openedx.rows.conditions import InRows
 from ccx_tenancy.hosts.openedx.rows.courses import Cut, Sight, seen_of_course, sight_of
 from ccx_tenancy.hosts.openedx.rows.people import cut_of_people
-from ccx_tenancy.hosts.openedx.rows.shapes import course_column, is_cut, links
+from ccx_tenancy.hosts.openedx.rows.shapes import is_cut, links
 from ccx_tenancy.hosts.openedx.rows.submissions import seen_of_answer
 from ccx_tenancy.hosts.openedx.rows.viewers import viewer
 from ccx_tenancy.hosts.openedx.rows.wikis import seen_of_wiki
@@ -22,7 +22,7 @@ from ccx_tenancy.hosts.openedx.rows.wikis import seen_of_wiki
 def cut_of_the_rest(model: type[Model]) -> Cut | None:
     """Return the cut of pages of wikis, of what is said of an answer and of what hangs on a row; None where a model is
     none of them."""
-    condition = seen_of_wiki(model) or seen_of_answer(model) or _seen_by_parents(model)
+    condition = _rule_of(model) or _seen_by_parents(model)
     return None if condition is None else lambda who: condition(sight_of(who))
 
 
@@ -30,7 +30,7 @@ def cut_of_the_rest(model: type[Model]) -> Cut | None:
 def parents(model: type[Model], below: tuple[type[Model], ...] = ()) -> Mapping[str, tuple[str, type[Model]]]:
     """Return by what links each row of a model belongs to a row of a course, or to one that belongs to one: column and
     model, by name. Empty where rows have a course or are somebody's themselves, or those are in another database."""
-    if not is_cut(model) or _has_rule(model) or cut_of_people(model) is not None:
+    if not is_cut(model) or _rule_of(model) is not None or cut_of_people(model) is not None:
         return MappingProxyType({})
     found: dict[str, tuple[str, type[Model]]] = {}
     for link in links(model):
@@ -38,14 +38,15 @@ def parents(model: type[Model], below: tuple[type[Model], ...] = ()) -> Mapping[
         if parent in (model, *below) or not is_cut(parent) or link.target_field is not parent._meta.pk:
             continue
         if router.db_for_read(parent) == router.db_for_read(model) and (
-            _has_rule(parent) or parents(parent, (model, *below))
+            _rule_of(parent) is not None or parents(parent, (model, *below))
         ):
             found[link.name] = link.attname, parent
     return MappingProxyType(found)
 
 
-def _has_rule(model: type[Model]) -> bool:
-    return any(found is not None for found in (course_column(model), seen_of_wiki(model), seen_of_answer(model)))
+def _rule_of(model: type[Model]) -> Callable[[Sight], Any] | None:
+    """Return what makes the condition for a model's rows by what they say themselves; None where that is nothing."""
+    return seen_of_course(model) or seen_of_wiki(model) or seen_of_answer(model)
 
 
 def _seen_by_parents(model: type[Model]) -> Callable[[Sight], Any] | None:
@@ -67,8 +68,7 @@ class _RowsOf(NamedTuple):
 
     def rows(self) -> QuerySet[Any]:
         """Return them."""
-        model = self.model
-        condition = seen_of_course(model) or seen_of_wiki(model) or seen_of_answer(model) or _seen_by_parents(model)
+        condition = _rule_of(self.model) or _seen_by_parents(self.model)
         assert condition is not None, f"{self.model._meta.label} is not cut by courses"
         return self.model._base_manager.filter(condition(self.sight)).values("pk")
 
