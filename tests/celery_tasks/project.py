@@ -4,6 +4,7 @@ import os
 
 import django
 from celery import Celery, chain, group
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "test_settings")
 django.setup()
@@ -11,7 +12,8 @@ django.setup()
 from ccx_tenancy import api  # noqa: E402
 from ccx_tenancy.site_config import helpers  # noqa: E402
 
-app = Celery("project", broker=os.environ["CCX_TENANCY_REDIS_URL"], backend=os.environ["CCX_TENANCY_REDIS_URL"])
+# Not the address as it is given: the settings add the number of the database that only our process of pytest flushes.
+app = Celery("project", broker=settings.CELERY_BROKER_URL, backend=settings.CELERY_RESULT_BACKEND)
 app.conf.update(task_default_queue=os.environ["CCX_TENANCY_QUEUE"], broker_connection_retry_on_startup=True)
 
 

@@ -6,6 +6,7 @@ import os
 import pytest
 from celery import Celery, chain, chord, group
 from celery.contrib.testing.worker import start_worker
+from django.conf import settings
 from django.db import OperationalError, connection
 
 from ccx_tenancy import api
@@ -14,7 +15,8 @@ from ccx_tenancy.context import _stack
 from ccx_tenancy.site_config import helpers
 from ccx_tenancy.tenants import revisions
 
-REDIS = os.environ.get("CCX_TENANCY_REDIS_URL")
+# The database of this process of pytest: those of the others are flushed at any time.
+REDIS = getattr(settings, "CELERY_BROKER_URL", None)
 BROKERS = [
     pytest.param(("memory://", "cache+memory://"), id="memory"),
     pytest.param(

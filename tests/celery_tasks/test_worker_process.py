@@ -35,16 +35,19 @@ def test_prefork_workers_see_the_tenant_of_each_message(transactional_db, tmp_pa
         cwd=ROOT,
         env={**os.environ, **environment},
     )
+    processes = set()
     try:
-        seen = publisher.run("from tests.celery_tasks.project import publish; result = publish(60)")
+        # Which process takes a message is the worker's affair: on a busy machine one may take them all for a while.
+        for _ in range(10):
+            for key, found in publisher.run("from tests.celery_tasks.project import publish; result = publish(60)"):
+                for tenant, name, pid in [found] if isinstance(found[0], str | None) else found:
+                    assert (tenant, name) == (key, NAMES[key])
+                    processes.add(pid)
+            if len(processes) == 2:
+                break
     finally:
         worker.send_signal(signal.SIGTERM)
         worker.wait(timeout=240)
         publisher.stop()
-    processes = set()
-    for key, found in seen:
-        for tenant, name, pid in [found] if isinstance(found[0], str | None) else found:
-            assert (tenant, name) == (key, NAMES[key])
-            processes.add(pid)
     assert len(processes) == 2
     assert os.getpid() not in processes

@@ -28,7 +28,7 @@ COURSES = 6
 MASTERS = [f"course-v1:AcmeX+C{number}+2026" for number in range(COURSES)]
 BUYERS = [f"buyer{number}@example.com" for number in range(6)]
 PATIENCE = 240.0
-Away = (requests.ConnectionError, requests.Timeout)
+Away = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 def free_ports(count: int) -> list[int]:
@@ -55,6 +55,13 @@ def until(what: Callable[[], Any], why: Callable[[], object] = lambda: "", secon
                 return found
         assert time.monotonic() < end, f"not within {seconds:g} s: {why()}"
         time.sleep(0.05)
+
+
+def whole(answer: requests.Response) -> requests.Response:
+    """Return an answer, unless its server died before it had sent all of it: every one of ours says its length."""
+    if "Content-Length" not in answer.headers:
+        raise requests.ConnectionError(f"{answer.url}: the server died in the middle of its answer")
+    return answer
 
 
 class Chain:
@@ -178,7 +185,7 @@ class Chain:
 
     def get(self, room: str, path: str) -> Any:
         """Return a JSON page of a room; None where it did not answer one."""
-        answer = requests.get(f"{self.urls[room]}/{path}", timeout=120)
+        answer = whole(requests.get(f"{self.urls[room]}/{path}", timeout=120))
         return answer.json() if answer.ok else None
 
     def state(self, room: str) -> Any:
@@ -236,7 +243,7 @@ class Buyer:
             body = data
             if data is not None:
                 body = {**data, "csrfmiddlewaretoken": self.session.cookies.get("csrftoken", "")}
-            answer = self.session.request(method, url, data=body, timeout=120, allow_redirects=False)
+            answer = whole(self.session.request(method, url, data=body, timeout=120, allow_redirects=False))
             return answer if answer.status_code < 500 else None
 
         # A response is false where its status is 400 and more: those are answers, too.

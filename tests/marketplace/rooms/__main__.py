@@ -17,6 +17,10 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
 
 
 class _Handler(WSGIRequestHandler):
+    #: An answer leaves in one piece, as from the servers that people run. Unbuffered its first line is sent alone, and
+    #: of a process that dies after it a client sees an empty answer of status 200.
+    wbufsize = -1
+
     def address_string(self) -> str:
         return "client"
 
