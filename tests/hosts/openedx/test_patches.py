@@ -24,6 +24,7 @@ from ccx_tenancy.hosts.openedx import discussions, kept, lti, patches, programs,
 from ccx_tenancy.membership.api import OrganizationMembership
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
+from ccx_tenancy.tenants import api as tenants
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
 from tests.hosts.openedx.standin.student.models import CourseEnrollmentAllowed
 from tests.hosts.openedx.standin_of_videos import stand_ins_of_videos
@@ -449,13 +450,16 @@ def test_what_is_set_for_a_site_is_listed_on_that_site_and_its_identity_provider
     platform_site("free.localhost", "Free")
     manager = sys.modules[providers.SETTINGS].ConfigurationModelManager()
     saml, models = sys.modules[providers.SAML].SAMLAuthBackend(), sys.modules[providers.SAML_MODELS]
-    hosts = {"acme": "acme.localhost", "globex": "globex.localhost", "free": "free.localhost"}
+    platform_site("second.localhost", "Globex")
+    tenants.add_domain(tenants.Tenant.objects.get(key="globex"), "second.localhost")
+    hosts = {name: f"{name}.localhost" for name in ("acme", "globex", "second", "free")}
     models.sites = {name: Site.objects.get(domain=domain).pk for name, domain in hosts.items()}
     member, operator = User.objects.create_user("member"), User.objects.create_user("operator", is_superuser=True)
     api.add_member(member, "Acme")
     for host, user, expected in (
         ("acme.localhost", member, {"acme"}),
         ("globex.localhost", None, {"globex"}),
+        ("second.localhost", None, {"second"}),
         ("acme.localhost", operator, set(hosts)),
         ("free.localhost", None, {"free"}),
         ("free.localhost", member, {"free", "acme"}),

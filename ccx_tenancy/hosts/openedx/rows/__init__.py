@@ -158,7 +158,7 @@ def hides_site(number: int) -> bool:
     if who.tenant is not None:
         return number != who.tenant.site_id
     own = set(tenants_of(who))
-    return any(one.site_id == number and one.id not in own for one in index.index().tenants.values())
+    return any(one.site_id == number and one.id not in own for one in index.index().hosts.values())
 
 
 def cut_organizations(found: QuerySet[Any]) -> QuerySet[Any]:
