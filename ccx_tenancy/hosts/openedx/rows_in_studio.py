@@ -17,7 +17,7 @@ Platform operators see all, and so does whoever finds out whose a session or a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from django.http import HttpRequest
 
 from ccx_tenancy.hosts.openedx import roles
 from ccx_tenancy.hosts.openedx.rows.conditions import Equals, InRows, of_organizations
+from ccx_tenancy.hosts.openedx.rows.cuts import Cuts
 from ccx_tenancy.hosts.openedx.rows.people import service_users
 from ccx_tenancy.hosts.openedx.rows.shapes import course_column
 from ccx_tenancy.hosts.openedx.rows.viewers import is_uncut, settled
@@ -46,17 +47,6 @@ NUMBERED_APPS = frozenset({"course_action_state", "edx_proctoring"})
 SIGN_IN = "social"
 
 Cut = Callable[[Sight], Q]
-
-
-def cut(found: QuerySet[Any]) -> QuerySet[Any]:
-    """Return the rows that may be seen now."""
-    make = _cuts().get(found.model)
-    if make is None:
-        return found
-    sight = _sight()
-    if sight is None or found.query.is_sliced or found.query.combinator:
-        return found
-    return found.filter(make(sight))
 
 
 def _sight() -> Sight | None:
@@ -77,19 +67,6 @@ def _signs_in(request: HttpRequest) -> bool:
     return match is not None and match.app_name == SIGN_IN
 
 
-def cut_models() -> Collection[type[Model]]:
-    """Return the models of which rows are left out where they are another tenant's."""
-    return _cuts().keys()
-
-
-_NOTHING: Mapping[type[Model], Cut] = MappingProxyType({})
-
-
-def _cuts() -> Mapping[type[Model], Cut]:
-    """Return what is cut, by model; nothing before all models are known."""
-    return _found() if apps.models_ready else _NOTHING
-
-
 @lru_cache(maxsize=1)
 def _found() -> Mapping[type[Model], Cut]:
     found: dict[type[Model], Cut] = {get_user_model(): _seen_people}
@@ -97,6 +74,13 @@ def _found() -> Mapping[type[Model], Cut]:
         if model._meta.app_label in NUMBERED_APPS and (column := course_column(model)) is not None:
             found[model] = _cut_of_courses(column[0])
     return MappingProxyType(found)
+
+
+_CUTS: Cuts[Sight] = Cuts(_sight, _found)
+#: Returns the rows of a query that may be seen now.
+cut = _CUTS.cut
+#: Returns the models of which rows are left out where they are another tenant's.
+cut_models = _CUTS.models
 
 
 def _cut_of_courses(column: str) -> Cut:

@@ -14,7 +14,6 @@ from organizations.models import Organization
 from ccx_tenancy.context import TenantContext, current_scope
 from ccx_tenancy.hosts.openedx import authz, roles
 from ccx_tenancy.hosts.openedx.rows.conditions import InRows
-from ccx_tenancy.membership import api as membership
 from ccx_tenancy.partition import policy
 from ccx_tenancy.partition.courses import counting_in
 from ccx_tenancy.tenants import index
@@ -130,18 +129,6 @@ class Sight:
         else:
             seen = ~Q(_tenancy_org__in=sorted(self.scope.hidden or ()))
         return rows.filter(seen | Q(id__in=self.keys) if self.keys else seen)
-
-    def people(self) -> Q:
-        """Return the condition for the accounts that are found by name or address: members of the tenants in sight,
-        whoever has a role on something in them already, and the user."""
-        names = sorted(self.scope)
-        members = membership.OrganizationMembership.objects.order_by().values("user_id")
-        found = Q(pk=self.user.pk)
-        found |= Q(pk__in=members.filter(organization__tenant_organization__tenant__in=self.tenants))
-        found |= Q(pk__in=roles.in_teams_of(names)) | Q(pk__in=roles.grantees_in(names))
-        if not self.is_of_tenants:
-            found |= ~Q(pk__in=members.filter(organization__tenant_organization__isnull=False))
-        return found
 
     @cached_property
     def _of_authz(self) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Studio's lists and doors, cut to what the person who asks sees: what the patches put in the host's functions' place.
 
 The gate refuses a request that *names* what is somebody else's. Here is what names nothing, or names it by an id that
-says no organization: lists, look-ups of people, taxonomies, the token for the search engine; and what would make
+says no organization: lists, taxonomies, the token for the search engine; and what would make
 something new outside of the tenant.
 
 Each function asks :func:`ccx_tenancy.hosts.openedx.sight.sight_of`. It is None, and the host's own function answers
@@ -19,7 +19,7 @@ from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ccx_tenancy.hosts.openedx import authz, rows_in_studio, sources
+from ccx_tenancy.hosts.openedx import rows_in_studio, sources
 from ccx_tenancy.hosts.openedx.features import feature
 from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
 from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target, module_if_there, of_managers
@@ -28,8 +28,6 @@ from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target, module_if_th
 AUTH = "common.djangoapps.student.auth"
 COURSE_VIEWS = "cms.djangoapps.contentstore.views.course"
 LIBRARY_VIEWS = "cms.djangoapps.contentstore.views.library"
-TEAM_VIEWS = "cms.djangoapps.contentstore.views.user"
-LIBRARY_API = "openedx.core.djangoapps.content_libraries.rest_api.libraries"
 LIBRARY_PERMISSIONS = "openedx.core.djangoapps.content_libraries.permissions"
 #: Where releases after Teak ask for one library, and for one course: their own rules or openedx-authz.
 LIBRARY_CHECKS = "openedx.core.djangoapps.content_libraries.api.libraries"
@@ -68,11 +66,6 @@ CHANGING_TAXONOMY = (
     "oel_tagging.change_tag",
     "oel_tagging.delete_tag",
 )
-
-
-#: Where versions of openedx-authz look for somebody by name or address, and the function that does.
-AUTHZ_PEOPLE = ("openedx_authz.utils", "openedx_authz.rest_api.utils")
-AUTHZ_LOOK_UP = "get_user_by_username_or_email"
 
 #: What the filter of the search token is made with.
 SEARCH_PARTS = ("MAX_ORGS_IN_FILTER", "MAX_ACCESS_IDS_IN_FILTER", "_get_user_orgs", "get_access_ids_for_request")
@@ -465,46 +458,7 @@ def _sees_library(sight: Sight, key: str) -> bool:
     return sight.sees(key.split(":")[1]) or key in sight.granted_libraries
 
 
-# People, for teams
-
-
-def _people() -> list[Target]:
-    modules = [import_module(TEAM_VIEWS), import_module(LIBRARY_API), *_people_of_authz()]
-    return [Entry(vars(module), "User", ("ModelBase",), make_people) for module in modules]
-
-
-def _people_of_authz() -> Iterable[Any]:
-    """Yield the module of openedx-authz in which people for its teams are looked for, where it is installed."""
-    if authz.is_installed():
-        modules = [module for module in map(module_if_there, AUTHZ_PEOPLE) if hasattr(module, AUTHZ_LOOK_UP)]
-        if not modules:
-            raise AttributeError(f"no {AUTHZ_LOOK_UP} in {' or '.join(AUTHZ_PEOPLE)}")
-        yield modules[0]
-
-
-def make_people(original: Any) -> Any:
-    return People(original)
-
-
-class People:
-    """The host's User for look-ups: has only the people whom the one who asks may find."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-
-    @property
-    def objects(self) -> QuerySet[Any]:
-        """The accounts that are found."""
-        rows: QuerySet[Any] = self._model._default_manager.all()
-        sight = sight_of_request()
-        return rows if sight is None else rows.filter(sight.people())
-
-    @property
-    def _default_manager(self) -> QuerySet[Any]:
-        return self.objects
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
+# People, and what is found by a number
 
 
 def _rows() -> list[Target]:
@@ -595,11 +549,6 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
                 _links,
                 "The lists of blocks that are linked to libraries show everybody those of all courses.",
                 "Without it links are listed across tenants, with the titles of libraries.",
-            ),
-            "studio_people": (
-                _people,
-                "Who adds somebody to a team finds every account of the platform by its address.",
-                "Without it people of other tenants are found, and can be put into teams.",
             ),
             "studio_rows": (
                 _rows,

@@ -16,6 +16,7 @@ from ccx_tenancy import api
 from ccx_tenancy.hosts.openedx import bought, patches, rows
 from ccx_tenancy.hosts.openedx.rows import conditions, dealings
 from ccx_tenancy.hosts.openedx.rows import people as rows_of_people
+from ccx_tenancy.hosts.openedx.rows.cuts import narrowed
 from ccx_tenancy.middleware import CoursePartitionMiddleware, drf
 from ccx_tenancy.partition import owners
 from tests.counting import counted
@@ -631,4 +632,4 @@ def test_rows_under_another_name_in_a_query_are_cut_all_the_same(db):
     assert found.query.get_initial_alias() == table
     found.query.change_aliases({table: "other"})
     condition = conditions.begins_at(CourseOverview, "id", False, frozenset({"Acme"}))
-    assert [row.org for row in rows._narrowed(found, condition)] == ["Acme"]
+    assert [row.org for row in narrowed(found, condition)] == ["Acme"]

@@ -370,34 +370,6 @@ def test_the_number_of_a_taxonomy_out_of_sight_is_unknown(author, operator, aske
     assert is_known("Globex")
 
 
-def test_people_are_found_within_the_tenant(author, staff, operator, asked_by):
-    stranger = User.objects.create_user("stranger", "stranger@globex.example")
-    api.add_member(stranger, "Globex", "owner")
-    learner = User.objects.create_user("learner", "learner@acme.example")
-    api.add_member(learner, "Acme", "learner")
-    helper = User.objects.create_user("helper", "helper@example.com")
-    people = studio.make_people(User)
-    assert people.objects.count() == User.objects.count()
-    asked_by(author)
-    assert set(people.objects.all()) == {author, staff, learner}
-    CourseAccessRole.objects.bulk_create(
-        [CourseAccessRole(user=helper, org="Acme", course_id=key("Acme"), role="staff")]
-    )
-    assert people._default_manager.get(email="helper@example.com") == helper
-    with pytest.raises(people.DoesNotExist):
-        people.objects.get(email="stranger@globex.example")
-    asked_by(operator)
-    assert people.objects.get(email="stranger@globex.example") == stranger
-
-
-def test_an_openedx_authz_that_looks_for_people_elsewhere_is_named(monkeypatch):
-    assert list(studio._people_of_authz()) == []
-    monkeypatch.setattr(studio.authz, "PACKAGE", "organizations")
-    monkeypatch.setattr(studio, "AUTHZ_PEOPLE", ("organizations.nowhere", "organizations.models"))
-    with pytest.raises(AttributeError, match="no get_user_by_username_or_email in organizations.nowhere or"):
-        list(studio._people_of_authz())
-
-
 def test_what_was_copied_out_of_sight_is_not_pasted(author, asked_by):
     usage = "block-v1:{}+X+2026+type@html+block@h"
     copied = studio.make_clipboard(lambda user_id, only_ready: SimpleNamespace(source_usage_key=usage.format(user_id)))

@@ -41,10 +41,10 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Model, Q, QuerySet
-from django.db.models.sql.where import AND
 
-from ccx_tenancy.hosts.openedx.rows.conditions import BeginsWith, of_no_tenant, of_organizations
+from ccx_tenancy.hosts.openedx.rows.conditions import of_no_tenant, of_organizations
 from ccx_tenancy.hosts.openedx.rows.courses import Cut, cut_of_courses, of_courses_seen
+from ccx_tenancy.hosts.openedx.rows.cuts import Cuts
 from ccx_tenancy.hosts.openedx.rows.dealings import sellers_to
 from ccx_tenancy.hosts.openedx.rows.parents import check_parents, cut_of_the_rest, parents
 from ccx_tenancy.hosts.openedx.rows.people import cut_of_people, cut_of_persons
@@ -76,32 +76,6 @@ __all__ = [
     "uncut",
     "viewer",
 ]
-
-
-def cut(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return the rows that may be seen now."""
-    make = _cuts().get(rows.model)
-    if make is None:
-        return rows
-    who = viewer()
-    if who is None or rows.query.is_sliced or rows.query.combinator:
-        return rows
-    condition = make(who)
-    if condition is None:
-        return rows
-    return rows.filter(condition) if isinstance(condition, Q) else _narrowed(rows, condition)
-
-
-def _narrowed(rows: QuerySet[Any], condition: BeginsWith) -> QuerySet[Any]:
-    """Return the rows of which the model's own column fulfils the condition.
-
-    What ``filter`` does with it, without looking for names that are known: most of what a page of the LMS reads comes
-    by here, and that look took as long as all else of the cut.
-    """
-    found = rows._chain()  # type: ignore[attr-defined]
-    table, alias = rows.model._meta.db_table, found.query.get_initial_alias()
-    found.query.where.add(condition if alias == table else condition.relabeled_clone({table: alias}), AND)
-    return found  # type: ignore[no-any-return]
 
 
 def hides(key: str) -> bool:
@@ -172,14 +146,6 @@ def cut_organizations(found: QuerySet[Any]) -> QuerySet[Any]:
     return found.exclude(pk__in=hidden.values("organization_id"))
 
 
-_NOTHING: Mapping[type[Model], Cut] = MappingProxyType({})
-
-
-def _cuts() -> Mapping[type[Model], Cut]:
-    """Return what is cut, by model; nothing before all models are known."""
-    return _found() if apps.models_ready else _NOTHING
-
-
 @lru_cache(maxsize=1)
 def _found() -> Mapping[type[Model], Cut]:
     found: dict[type[Model], Cut] = {}
@@ -193,11 +159,13 @@ def _found() -> Mapping[type[Model], Cut]:
     return MappingProxyType(found)
 
 
-def cut_models() -> Collection[type[Model]]:
-    """Return the models of which rows are left out where they are another tenant's."""
-    return _cuts().keys()
+_CUTS: Cuts[Viewer] = Cuts(viewer, _found)
+#: Returns the rows of a query that may be seen now.
+cut = _CUTS.cut
+#: Returns the models of which rows are left out where they are another tenant's.
+cut_models = _CUTS.models
 
 
 def models_with_parents() -> list[type[Model]]:
     """Return the models whose rows each belong to a row of a course, and have no course themselves."""
-    return [model for model in _cuts() if parents(model)]
+    return [model for model in cut_models() if parents(model)]

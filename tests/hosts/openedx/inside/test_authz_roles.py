@@ -13,10 +13,10 @@ from organizations.models import Organization
 
 from ccx_tenancy import api
 from ccx_tenancy.errors import TenancyError
-from ccx_tenancy.hosts.openedx import OpenEdxHost, authz, projection, roles, studio
+from ccx_tenancy.hosts.openedx import OpenEdxHost, authz, patches, projection, roles
 from ccx_tenancy.hosts.openedx.models import ProjectedRole
 from ccx_tenancy.hosts.openedx.sight import Sight
-from ccx_tenancy.hosts.openedx.targets import Entry
+from ccx_tenancy.hosts.openedx.targets import found_in
 from ccx_tenancy.partition import policy
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
@@ -163,16 +163,15 @@ def test_what_a_membership_gave_is_no_role_that_somebody_gave(author):
     assert authz.granted(author, "studio") == authz.granted(None, "studio") == frozenset()
 
 
-def test_people_for_its_teams_are_found_within_the_tenant(author, rf):
+def test_people_for_its_teams_are_found_within_the_tenant(author, rf, settings):
+    settings.CCX_TENANCY = {**settings.CCX_TENANCY, "SURFACE": "studio"}
     User.objects.create_user("stranger", "stranger@globex.example")
     api.add_member(User.objects.get(username="stranger"), "Globex", "author")
-    module = next(iter(studio._people_of_authz()))
-    target = Entry(vars(module), "User", ("ModelBase",), studio.make_people)
-    assert target.found() in target.shapes
-    find = getattr(module, studio.AUTHZ_LOOK_UP)
+    find = found_in(("openedx_authz.utils", "openedx_authz.rest_api.utils"), "get_user_by_username_or_email")
     request = rf.get("/")
     request.user = author
-    target.install()
+    patch = {"studio_rows": patches.PATCHES["studio_rows"]}
+    patches.install(patch)
     crum.set_current_request(request)
     try:
         assert find("author") == author
@@ -183,4 +182,4 @@ def test_people_for_its_teams_are_found_within_the_tenant(author, rf):
         assert find("stranger").email == "stranger@globex.example"
     finally:
         crum.set_current_request(None)
-        target.remove()
+        patches.remove(patch)
