@@ -14,7 +14,7 @@ from jsonfield import JSONField
 from model_utils.models import TimeStampedModel
 
 from ccx_tenancy.errors import StaleRevision
-from ccx_tenancy.site_config.freshness import bump_site
+from ccx_tenancy.site_config.freshness import bump_site, bump_sites
 from ccx_tenancy.tenants.telling import TellingQuerySet
 
 
@@ -25,8 +25,7 @@ class SiteConfigurationQuerySet(TellingQuerySet["SiteConfiguration"]):
 
     def tell(self, concerned: Set[int]) -> None:
         """Bump the revisions of those sites."""
-        for site_id in concerned:
-            bump_site(site_id)
+        bump_sites(concerned)
 
 
 class SiteConfiguration(TimeStampedModel):

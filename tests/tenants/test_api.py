@@ -11,9 +11,11 @@ from organizations.models import Organization
 from ccx_tenancy import api, errors
 from ccx_tenancy.audit.models import AuditEntry
 from ccx_tenancy.site_config import helpers
+from ccx_tenancy.site_config.freshness import PLATFORM
 from ccx_tenancy.site_config.models import SiteConfiguration
 from ccx_tenancy.tenants import api as tenants_api
 from ccx_tenancy.tenants.models import Revision, Tenant, TenantDomain, TenantOrganization
+from ccx_tenancy.tenants.revisions import view
 from tests.counting import FRESHNESS
 
 
@@ -346,3 +348,24 @@ def test_rows_written_at_once_are_seen_at_once(tenants):
         made.site = spare
         SiteConfiguration.objects.bulk_update([made], ["site"])
         assert helpers.get_value("D") is None
+
+
+def test_many_configurations_written_at_once_are_told_of_at_the_queries_of_a_few(tenants):
+    def written(rows):
+        before = view().number(PLATFORM)
+        with CaptureQueriesContext(connection) as queries:
+            rows.update(enabled=True)
+        asked = [one["sql"] for one in queries if not (FRESHNESS in one["sql"] and one["sql"].startswith("SELECT"))]
+        return len(asked), view().number(PLATFORM) > before
+
+    def made(count):
+        sites = [Site(domain=f"{count}-{number}.example.com", name="platform") for number in range(count)]
+        Site.objects.bulk_create(sites)
+        names = [site.domain for site in sites]
+        rows = [SiteConfiguration(site=site) for site in Site.objects.filter(domain__in=names)]
+        SiteConfiguration.objects.bulk_create(rows)
+        return SiteConfiguration.objects.filter(site__domain__in=names)
+
+    assert written(made(400)) == written(made(20))
+    assert written(SiteConfiguration.objects.filter(site__tenant_domain__isnull=False))[1] is False
+    assert written(SiteConfiguration.objects.all())[1] is True
