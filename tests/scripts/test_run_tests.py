@@ -1,5 +1,7 @@
 """The runner: what its table says, and when it fails."""
 
+import re
+
 import pytest
 import run_tests
 from run_tests import Counts, Result
@@ -46,3 +48,14 @@ def test_an_unknown_leg_is_refused_by_name(capsys):
         run_tests.main(["--only", "sqlite,oracle"])
     assert exit_.value.code == 2
     assert "unknown leg 'oracle'" in capsys.readouterr().err
+
+
+def test_every_room_that_uses_a_cache_or_a_broker_is_tested_with_redis():
+    uses = re.compile(r"^(from|import) (celery|django\.core\.cache|rest_framework\.throttling)\b", re.MULTILINE)
+    package = run_tests.ROOT / "ccx_tenancy"
+    found = {path.relative_to(package) for path in package.rglob("*.py") if uses.search(path.read_text())}
+    tested = [run_tests.ROOT / name for name in run_tests.REDIS_TESTS]
+    assert all(place.exists() for place in tested)
+    names = {place.stem.removeprefix("test_").removesuffix("_tasks") for place in tested}
+    assert len(found) >= 8
+    assert {str(path) for path in found if names.isdisjoint((*path.parts[:-1], path.stem))} == set()
