@@ -295,8 +295,8 @@ def test_refusals_take_the_same_time_whatever_their_reason(people, settings):
     times: dict[str, list[float]] = {reason: [] for reason in reasons}
     for _ in range(15):
         for reason, (name, password) in reasons.items():
-            started = time.perf_counter()
+            started = time.thread_time()  # What others do on the machine in between is not counted.
             assert authenticate(request, username=name, password=password) is None
-            times[reason].append(time.perf_counter() - started)
+            times[reason].append(time.thread_time() - started)
     medians = [statistics.median(values) for values in times.values()]
     assert max(medians) < 1.6 * min(medians), times

@@ -4,6 +4,7 @@ The numbers that are missing are those of the hub and of the learning platform; 
 """
 
 import json
+import threading
 import time
 import uuid
 from decimal import Decimal
@@ -61,13 +62,16 @@ def test_weakness_3_instructors_that_come_with_the_next_hook_are_owners_then(sou
 def test_weakness_4_a_hub_that_never_answers_does_not_hold_an_order_for_ever(course, buyer, settings):
     settings.CCX_TENANCY = {**settings.CCX_TENANCY, "OUTGOING_TIMEOUT": 0.2}
 
+    over = threading.Event()
+
     def never(request):
-        time.sleep(1)
+        over.wait(60)
 
     with serving(never) as server:
         Source.objects.update(url=server.url)
         buy(buyer, course, 1)
         fulfilment.work()
+        over.set()
     holding = Holding.objects.get()
     assert (holding.state, "no answer within" in holding.last_error) == (durable.State.WAITING, True)
 
