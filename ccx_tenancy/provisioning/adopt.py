@@ -31,6 +31,7 @@ _NAMES = ("PLATFORM_NAME", "platform_name")
 class Adoption:
     """What would become of one site: a tenant of that key, name and organizations.
 
+    ``missing`` names those of the organizations that do not exist yet, and would be made.
     ``conflicts`` say why it cannot, ``skipped`` why it is no candidate at all (empty: it is), ``warnings`` what of its
     values could not be set today, although they stay.
     """
@@ -43,6 +44,7 @@ class Adoption:
     skipped: str = ""
     conflicts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    missing: tuple[str, ...] = field(default=(), compare=False)
 
 
 def plan_adoption(domains: Iterable[str] | None = None) -> list[Adoption]:
@@ -61,7 +63,8 @@ def plan_adoption(domains: Iterable[str] | None = None) -> list[Adoption]:
             f"No site that belongs to no tenant has the domain {', '.join(map(repr, missing))}; there are"
             f" {', '.join(sorted(one.site.domain for one in planned)) or 'none'}."
         )
-    return [by_domain[domain] for domain in domains]
+    # The same site may be named twice, by two spellings of its domain.
+    return list({by_domain[domain].site.pk: by_domain[domain] for domain in domains}.values())
 
 
 def adopt_sites(domains: Iterable[str] | None = None, *, actor: Any = None) -> list[Adoption]:
@@ -97,9 +100,14 @@ def _adoption(site: Site, stored: StoredValues | None, spellings: Mapping[str, s
     if stored is None or not stored.enabled:
         return replace(found, skipped="it has no configuration that is enabled")
     if not names:
-        return replace(found, skipped=f"its {ORG_FILTER} names no organization")
+        # A text or a list may be empty on purpose; what is neither was meant to say something.
+        is_known = wanted is None or wanted in ("", [])
+        said = "names no organization" if is_known else f"is {wanted!r}; allowed is a short name, or a list of them"
+        return replace(found, skipped=f"its {ORG_FILTER} {said}")
     warnings = tuple(str(problem) for problem in site_config.check_values(values))
-    return replace(found, conflicts=tuple(_conflicts(domain, names, spellings)), warnings=warnings)
+    conflicts = tuple(_conflicts(domain, names, spellings))
+    missing = tuple(name for name in names if tenants.fold(name) not in spellings)
+    return replace(found, conflicts=conflicts, warnings=warnings, missing=missing)
 
 
 def _conflicts(domain: str, names: Sequence[str], spellings: Mapping[str, str]) -> Iterable[str]:

@@ -37,6 +37,7 @@ from ccx_tenancy.tenants.hostnames import normalize_domain, normalize_host
 from ccx_tenancy.tenants.lookup import TenantSummary, chunks, sites_on
 from ccx_tenancy.tenants.lookup import summaries as _summaries
 from ccx_tenancy.tenants.models import KEY_MEANING, KEY_PATTERN, Tenant, TenantDomain, TenantOrganization, fold
+from ccx_tenancy.tenants.signals import tell_moved
 
 __all__ = [
     "SURFACES",
@@ -459,6 +460,7 @@ def _add_organizations(tenant: Tenant, short_names: Sequence[str], *, actor: Any
                 TenantOrganization(tenant=tenant, organization=found[name], folded=fold(name)) for name in short_names
             ]
             TenantOrganization.objects.bulk_create(links)
+            tell_moved(link.organization_id for link in links)
     except (IntegrityError, KeyError):  # One is taken, is there in another case, or was made in between.
         for name in short_names:
             add_organization(tenant, name, actor=actor)

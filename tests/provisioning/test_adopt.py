@@ -56,6 +56,16 @@ def test_what_is_no_candidate_is_left_with_the_reason():
     assert adopt_sites() == []
 
 
+def test_a_filter_that_is_neither_a_name_nor_a_list_is_shown_as_it_is():
+    for number, orgs in enumerate(({"Acme": 1}, 7, [None, 3])):
+        made = site(f"odd{number}.localhost", "Odd")
+        made.tenancy_configuration.site_values = {"course_org_filter": orgs}
+        made.tenancy_configuration.save()
+        assert planned(f"odd{number}.localhost").skipped == (
+            f"its course_org_filter is {orgs!r}; allowed is a short name, or a list of them"
+        )
+
+
 def test_an_organization_that_two_sites_name_is_a_conflict_of_both_and_nothing_is_made():
     site("one.localhost", ["Shared", "One"])
     site("two.localhost", "shared")
@@ -108,6 +118,21 @@ def test_the_command_shows_the_plan_and_carries_it_out(capsys):
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["domain"], found["key"], found["organizations"]) == ("acme.localhost", "acme", ["Acme"])
     assert api.get_tenant("acme")
+
+
+def test_a_site_that_is_named_twice_is_adopted_once():
+    site("acme.localhost", "Acme")
+    assert [one.key for one in adopt_sites(["acme.localhost", "acme.localhost"])] == ["acme"]
+
+
+def test_the_plan_says_which_organizations_would_be_made(capsys):
+    Organization.objects.create(short_name="Acme", name="Acme")
+    site("acme.localhost", ["Acme", "AcmeLab"])
+    call_command("tenancy", "adopt", "--dry-run")
+    said = capsys.readouterr().out
+    assert "    + organization AcmeLab, a new one\n" in said and "organization Acme," not in said
+    call_command("tenancy", "adopt", "--dry-run", "--format", "json")
+    assert [one["missing"] for one in json.loads(capsys.readouterr().out) if not one["skipped"]] == [["AcmeLab"]]
 
 
 def test_the_command_refuses_a_conflict_in_one_line():

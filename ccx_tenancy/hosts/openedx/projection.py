@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from django.apps import apps
@@ -251,11 +252,31 @@ def follow(sender: Any, user_id: int, **kwargs: Any) -> None:
     One change of a user after the other, under the lock of the user's row: a plan made on what another process is about
     to write would give a role twice, or give one back that was just taken.
     """
-    if not conf.project_roles:
+    _bring_into_step([user_id])
+
+
+def follow_organizations(sender: Any, organization_ids: Collection[int], **kwargs: Any) -> None:
+    """Receiver of organizations that came to a tenant or left one: bring the roles of their authors into step, who may
+    have been members before."""
+    authors = membership.OrganizationMembership.objects.filter(
+        organization__in=organization_ids, role__in=membership.roles_from(membership.AUTHOR)
+    )
+    _bring_into_step(sorted(set(authors.values_list("user_id", flat=True))))
+
+
+def follow_organization(sender: Any, instance: Organization, created: bool, raw: bool, **kwargs: Any) -> None:
+    """Receiver of an organization that was saved: it may have another name, or be inactive."""
+    if not created and not raw:
+        transaction.on_commit(partial(follow_organizations, sender=None, organization_ids=(instance.pk,)))
+
+
+def _bring_into_step(users: Collection[int]) -> None:
+    if not conf.project_roles or not users:
         return
     with _all_or_nothing():
-        get_user_model()._default_manager.select_for_update().filter(pk=user_id).first()
-        apply_roles(plan_roles([user_id]))
+        rows = get_user_model()._default_manager.select_for_update().filter(pk__in=users).order_by("pk")
+        list(rows.values_list("pk"))
+        apply_roles(plan_roles(users))
 
 
 @contextlib.contextmanager

@@ -8,11 +8,13 @@ import crum
 from django.apps import apps
 from django.conf import settings
 from django.db.models.signals import post_delete, post_save, pre_save
+from organizations.models import Organization
 
 from ccx_tenancy.hosts.openedx import enrollment, notes, projection, registration, rows
 from ccx_tenancy.hosts.openedx.models import RevisionNote
 from ccx_tenancy.membership import signals
 from ccx_tenancy.site_config.freshness import bump_site
+from ccx_tenancy.tenants.signals import organizations_moved
 
 
 def connect() -> None:
@@ -31,6 +33,10 @@ def connect() -> None:
         pre_save.connect(rows.check_parents, sender=model, dispatch_uid="ccx_tenancy.openedx.parents")
     for signal in (signals.membership_added, signals.membership_changed, signals.membership_removed):
         signal.connect(projection.follow, dispatch_uid="ccx_tenancy.openedx.projection")
+    organizations_moved.connect(projection.follow_organizations, dispatch_uid="ccx_tenancy.openedx.moved")
+    post_save.connect(
+        projection.follow_organization, sender=Organization, dispatch_uid="ccx_tenancy.openedx.organization"
+    )
 
 
 def bump(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:

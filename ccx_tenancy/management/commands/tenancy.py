@@ -327,7 +327,7 @@ class Command(SubcommandsCommand):
 
 
 def _adoption_data(one: Adoption) -> dict[str, Any]:
-    names = ("domain", "key", "name", "organizations", "skipped", "conflicts", "warnings")
+    names = ("domain", "key", "name", "organizations", "missing", "skipped", "conflicts", "warnings")
     return {name: getattr(one, name) for name in names}
 
 
@@ -335,4 +335,6 @@ def _adoption_lines(one: Adoption) -> list[str]:
     if one.skipped:
         return [f"  {one.domain}: left as it is, {one.skipped}"]
     lines = [f"{'!' if one.conflicts else '+'} {one.domain}: tenant {one.key!r} with {listed(one.organizations)}"]
-    return lines + [f"    conflict: {reason}" for reason in one.conflicts]
+    if one.conflicts:
+        return lines + [f"    conflict: {reason}" for reason in one.conflicts]
+    return lines + [f"    + organization {name}, a new one" for name in one.missing]

@@ -13,6 +13,7 @@ from ccx_tenancy import api
 from ccx_tenancy.errors import TenancyError
 from ccx_tenancy.hosts.openedx import authz, projection
 from ccx_tenancy.hosts.openedx.models import ProjectedRole
+from ccx_tenancy.tenants import api as tenants
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary
 from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 from tests.hosts.openedx.standin.student.models import CourseAccessRole
@@ -81,6 +82,27 @@ def test_in_an_organization_of_no_tenant_a_membership_gives_no_role(author, djan
     with django_capture_on_commit_callbacks(execute=True):
         api.add_member(author, "Free", "author")
     assert roles(author) == ALL
+
+
+def test_roles_follow_an_organization_into_a_tenant_and_out_of_it(author, django_capture_on_commit_callbacks):
+    api.add_member(author, Organization.objects.create(name="Lab", short_name="Lab"), "author")
+    tenant = api.get_tenant("acme")
+    in_lab = {("Lab", role) for role in projection.COURSE_ROLES}
+    with django_capture_on_commit_callbacks(execute=True):
+        tenants.add_organization(tenant, "Lab")
+    assert roles(author) == ALL | in_lab
+    with django_capture_on_commit_callbacks(execute=True):
+        tenants.remove_organization(tenant, "Lab")
+    assert roles(author) == ALL
+    with django_capture_on_commit_callbacks(execute=True):
+        api.create_tenant("lab", name="Lab", domain="lab.localhost", organizations=["Lab", "LabTwo"])
+    assert roles(author) == ALL | in_lab
+    for active, expected in ((False, ALL), (True, ALL | in_lab)):
+        with django_capture_on_commit_callbacks(execute=True):
+            organization = Organization.objects.get(short_name="Lab")
+            organization.active = active
+            organization.save()
+        assert roles(author) == expected
 
 
 def test_with_the_setting_off_changes_give_nothing_and_the_command_does(
