@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Set
 from typing import Any, ClassVar
 
-import django
 from django.conf import settings
 from django.db import models, router, transaction
 from django.utils import timezone
@@ -14,15 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 from organizations.models import Organization
 
+from ccx_tenancy.constraints import check
 from ccx_tenancy.membership.freshness import bump_users
 from ccx_tenancy.membership.roles import ADMIN, AUTHOR, LEARNER, OWNER, ROLES, STAFF
 from ccx_tenancy.tenants.telling import TellingQuerySet
-
-
-def _check(condition: models.Q, name: str) -> models.CheckConstraint:
-    """Return the constraint. Django 5.1 renamed the argument."""
-    arguments: dict[str, Any] = {"condition" if django.VERSION >= (5, 1) else "check": condition, "name": name}
-    return models.CheckConstraint(**arguments)
 
 
 class Role(models.TextChoices):
@@ -66,8 +60,8 @@ class OrganizationMembership(TimeStampedModel):
         ordering = ("id",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "organization"], name="ccx_membership_once"),
-            _check(models.Q(role__in=ROLES), "ccx_membership_known_role"),
-            _check(models.Q(active=False) | models.Q(pending=False), "ccx_membership_active_or_pending"),
+            check(models.Q(role__in=ROLES), "ccx_membership_known_role"),
+            check(models.Q(active=False) | models.Q(pending=False), "ccx_membership_active_or_pending"),
         ]
         indexes: ClassVar = [
             # A list of members, whole or by role, in its order; that of a user's organizations has the unique one.
@@ -140,7 +134,7 @@ class OrganizationInvitation(TimeStampedModel):
         ordering = ("-id",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "open_key"], name="ccx_membership_one_open_invitation"),
-            _check(models.Q(role__in=ROLES), "ccx_membership_invited_role"),
+            check(models.Q(role__in=ROLES), "ccx_membership_invited_role"),
         ]
         indexes: ClassVar = [models.Index(fields=["organization", "-id"], name="ccx_membership_invited")]
 

@@ -6,23 +6,17 @@ import uuid
 from decimal import Decimal
 from typing import Any, ClassVar
 
-import django
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ccx_tenancy.conf import conf
+from ccx_tenancy.constraints import check
 from ccx_tenancy.outgoing import durable
 from ccx_tenancy.outgoing.addresses import validate_url
 from ccx_tenancy.outgoing.durable import DurableRow
 from ccx_tenancy.outgoing.secrets import SealedTextField
-
-
-def _check(condition: models.Q, name: str) -> models.CheckConstraint:
-    """Return the constraint. Django 5.1 renamed the argument."""
-    arguments: dict[str, Any] = {"condition" if django.VERSION >= (5, 1) else "check": condition, "name": name}
-    return models.CheckConstraint(**arguments)
 
 
 def default_currency() -> str:
@@ -189,7 +183,7 @@ class Module(models.Model):
         verbose_name = _("module")
         verbose_name_plural = _("modules")
         constraints: ClassVar = [
-            _check(models.Q(price__isnull=True) | models.Q(price__gte=0), "ccx_portal_price_positive"),
+            check(models.Q(price__isnull=True) | models.Q(price__gte=0), "ccx_portal_price_positive"),
         ]
 
     def __str__(self) -> str:
@@ -323,7 +317,7 @@ class Order(models.Model):
         verbose_name_plural = _("orders")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["purchaser", "key"], name="ccx_portal_order_once"),
-            _check(models.Q(total__gte=0), "ccx_portal_total_positive"),
+            check(models.Q(total__gte=0), "ccx_portal_total_positive"),
         ]
 
     def __str__(self) -> str:
@@ -406,7 +400,7 @@ class OrderLine(models.Model):
         ordering = ("pk",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["order", "course"], name="ccx_portal_line_course_once"),
-            _check(models.Q(seats__gte=1), "ccx_portal_line_seats"),
+            check(models.Q(seats__gte=1), "ccx_portal_line_seats"),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
-import django
 from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -15,16 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 from organizations.models import Organization
 
+from ccx_tenancy.constraints import check
 from ccx_tenancy.context import ACTIVE, ARCHIVED, SUSPENDED
 from ccx_tenancy.errors import InvalidDomain
 from ccx_tenancy.tenants import revisions
 from ccx_tenancy.tenants.hostnames import normalize_domain
-
-
-def _check(condition: models.Q, name: str) -> models.CheckConstraint:
-    """Return the constraint. Django 5.1 renamed the argument."""
-    arguments: dict[str, Any] = {"condition" if django.VERSION >= (5, 1) else "check": condition, "name": name}
-    return models.CheckConstraint(**arguments)
 
 
 def first_number() -> int:
@@ -97,7 +91,7 @@ class Tenant(BumpingModel, TimeStampedModel):
 
     class Meta:
         ordering = ("key",)
-        constraints: ClassVar = [_check(models.Q(state__in=[ACTIVE, SUSPENDED, ARCHIVED]), "ccx_tenants_known_state")]
+        constraints: ClassVar = [check(models.Q(state__in=[ACTIVE, SUSPENDED, ARCHIVED]), "ccx_tenants_known_state")]
 
     def __str__(self) -> str:
         return self.key
@@ -139,8 +133,8 @@ class TenantDomain(BumpingModel, TimeStampedModel):
         ordering = ("domain",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "surface", "is_primary"], name="ccx_tenants_one_primary"),
-            _check(models.Q(is_primary__isnull=True) | models.Q(is_primary=True), "ccx_tenants_primary_true_or_null"),
-            _check(models.Q(surface__in=["lms", "studio", "mfe", "alias"]), "ccx_tenants_known_surface"),
+            check(models.Q(is_primary__isnull=True) | models.Q(is_primary=True), "ccx_tenants_primary_true_or_null"),
+            check(models.Q(surface__in=["lms", "studio", "mfe", "alias"]), "ccx_tenants_known_surface"),
         ]
 
     def __str__(self) -> str:
