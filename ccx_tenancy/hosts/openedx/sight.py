@@ -118,8 +118,8 @@ class Sight:
         return granted & ~Q(org__short_name__in=closed) if closed else granted
 
     def organizations(self) -> Any:
-        """Return the organizations in sight that exist."""
-        return Organization.objects.filter(self.of_organizations(), active=True)
+        """Return the organizations in sight that exist, in the order in which they came to be."""
+        return Organization.objects.filter(self.of_organizations(), active=True).order_by("pk")
 
     def courses(self, rows: Any) -> Any:
         """Return those of the host's rows of courses, with ``org`` and ``id``, that are in sight."""
