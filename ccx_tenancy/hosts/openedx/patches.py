@@ -165,8 +165,7 @@ def _make_current_configuration(original: Any) -> Any:
         if scope is None or scope.tenant is None or scope.site_id is None:
             return original()
         if scope.preview is not None:
-            model: Any = apps.get_model("site_configuration.SiteConfiguration")
-            return model(site=site_of(scope.site_id), enabled=True, site_values=copied(dict(scope.preview.values)))
+            return _previewed(scope.site_id, scope.preview.values)
         # Asked for twice at each value that is read, hundreds of times for a page.
         view = revisions.view()
         kept: tuple[revisions.View, int, Any] | None = scope.host
@@ -178,6 +177,15 @@ def _make_current_configuration(original: Any) -> Any:
         return found
 
     return get_current_site_configuration
+
+
+def _previewed(site_id: int, values: Mapping[str, Any]) -> Any:
+    """Return the configuration of a draft. Nobody finds it by the Site, of which all requests share one object."""
+    model: Any = apps.get_model("site_configuration.SiteConfiguration")
+    made = model(site_id=site_id, enabled=True, site_values=copied(dict(values)))
+    # To assign the Site, or to pass it, would make this the Site's configuration.
+    model._meta.get_field("site").set_cached_value(made, site_of(site_id))
+    return made
 
 
 # Secrets
@@ -468,11 +476,12 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
         ),
         "kept_answers": Patch(
             kept.targets,
-            "The platform keeps its footer, pages for visitors and answers to open assessments in a cache whose keys do"
-            " not say the site.",
+            "The platform keeps its footer, pages for visitors, the configuration of MFEs and answers to open"
+            " assessments in a cache whose keys do not say the site, or not under which values they were made.",
             "Without it the footer for other services is that of the site that was asked first; and behind a proxy that"
-            " says the site in X-Forwarded-Host, so are pages for visitors. Staff who know the id of another tenant's"
-            " answer to an open assessment read it.",
+            " says the site in X-Forwarded-Host, so are pages for visitors. A changed value is seen in them after"
+            " minutes, and a draft that somebody previews is shown to everybody meanwhile. Staff who know the id of"
+            " another tenant's answer to an open assessment read it.",
             surface=LMS,
         ),
         "lti_launches": Patch(

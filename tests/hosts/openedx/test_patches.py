@@ -15,15 +15,18 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import ResolverMatch
+from django.views.decorators.cache import cache_page
 from opaque_keys.edx.keys import CourseKey
 from organizations.models import Organization
 from rest_framework.views import APIView
 
 from ccx_tenancy import api
+from ccx_tenancy.context import current_scope
 from ccx_tenancy.hosts.openedx import discussions, kept, lti, patches, programs, providers, registration, rows
 from ccx_tenancy.membership.api import OrganizationMembership
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config import helpers
+from ccx_tenancy.site_config.snapshots import Snapshot
 from ccx_tenancy.tenants import api as tenants
 from tests.hosts.openedx.standin.site_configuration.models import SiteConfiguration
 from tests.hosts.openedx.standin.student.models import CourseEnrollmentAllowed
@@ -158,6 +161,7 @@ class Asked:
         crum.set_current_request(self.request)
         self.context = api.tenant_context(self.request.tenant) if self.request.tenant else nullcontext()
         self.context.__enter__()
+        return self.request
 
     def __exit__(self, *raised):
         self.context.__exit__(*raised)
@@ -490,12 +494,67 @@ def test_an_answer_that_is_kept_for_everybody_is_kept_for_each_tenants_site(acme
         with Asked("acme.localhost"):
             cache.delete("footer")
             assert cache.get("footer") is None
-        assert cache.get("footer") is None
+        assert (cache.get("footer") is None) == (name == kept.ANSWERS)
         with Asked("globex.localhost"):
             assert cache.get("footer") == "globex.localhost"
         cache.delete("footer")
+        assert cache.get("footer") is None
         with Asked("globex.localhost"):
-            assert cache.get("footer") is None
+            assert (cache.get("footer") is None) == (name == kept.ANSWERS)
+            cache.delete("footer")
+
+
+def test_what_is_kept_for_a_site_is_not_for_another_one_of_the_tenant_nor_under_other_values(acme):
+    labs = tenants.add_domain(acme, "labs.localhost")
+    for name, is_of_the_tenant in ((kept.FOOTER, False), (kept.PAGES, False), (kept.ANSWERS, True)):
+        cache = sys.modules[name].cache
+        with Asked("acme.localhost"):
+            cache.set(name, "Acme", 60)
+        with Asked(labs.domain):
+            assert cache.get(name) == ("Acme" if is_of_the_tenant else None)
+        with Asked("acme.localhost"):
+            assert cache.get(name) == "Acme"
+        with Asked("acme.localhost"):
+            assert cache.get(f"{name}-again") is None
+            api.set_site_values("acme.localhost", {"PLATFORM_NAME": name})
+            cache.set(f"{name}-again", "made of the values before", 60)
+        with Asked("acme.localhost"):
+            assert cache.get(name) == ("Acme" if is_of_the_tenant else None)
+            assert cache.get(f"{name}-again") == ("made of the values before" if is_of_the_tenant else None)
+
+
+@cache_page(300)
+def named_page(request):
+    return HttpResponse(sys.modules[patches.HELPERS].get_current_site_configuration().get_value("PLATFORM_NAME"))
+
+
+def test_a_page_that_django_keeps_is_kept_for_each_site_under_its_values_and_of_no_draft(acme, globex):
+    def shown(host, preview=None):
+        with Asked(host) as request:
+            if preview is not None:
+                current_scope().preview = Snapshot(acme.pk, {"PLATFORM_NAME": preview}, enabled=True, revision=1)
+            return named_page(request).content.decode()
+
+    api.set_site_values("globex.localhost", {"PLATFORM_NAME": "Globex"})
+    assert shown("acme.localhost", preview="a draft") == "a draft"
+    assert shown("acme.localhost") == "Acme"
+    assert shown("acme.localhost", preview="a draft") == "a draft"
+    assert shown("acme.localhost") == "Acme"
+    assert shown("globex.localhost") == "Globex"
+    SiteConfiguration.objects.filter(site__domain="acme.localhost").update(site_values={"PLATFORM_NAME": "unseen"})
+    assert shown("acme.localhost") == "Acme", "it is kept"
+    api.set_site_values("acme.localhost", {"PLATFORM_NAME": "seen at once"})
+    assert shown("acme.localhost") == "seen at once"
+
+
+def test_a_draft_that_somebody_previews_is_nobody_elses_configuration(acme, host):
+    with Asked("acme.localhost"):
+        current_scope().preview = Snapshot(acme.pk, {"PLATFORM_NAME": "a draft"}, enabled=True, revision=1)
+        previewed = host.get_current_site_configuration()
+        assert previewed.get_value("PLATFORM_NAME") == "a draft"
+        assert previewed.site.domain == "acme.localhost"
+    with Asked("acme.localhost"):
+        assert host.get_current_site_configuration().get_value("PLATFORM_NAME") == "Acme"
 
 
 def test_who_is_launched_by_a_consumer_of_the_site_is_its_learner_and_nobody_else_gets_an_account(

@@ -12,6 +12,7 @@ from asking import body_of, client_of, empty_memory, names_in, opened_stores  # 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
+from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import RequestFactory
@@ -314,6 +315,40 @@ def test_the_footer_is_that_of_the_site_whoever_was_asked_first(people, monkeypa
             assert [one for one in sites if f"School of {one}" in body_of(answer)] == [site]
 
 
+def test_a_draft_is_seen_by_who_previews_it_alone_and_a_change_by_all_at_once(people, monkeypatch, settings):
+    from ccx_tenancy.hosts.openedx import kept
+    from ccx_tenancy.site_config import api as site_config
+
+    # The platform's test settings have no cache.
+    memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "drafts"}
+    settings.CACHES = {**settings.CACHES, "default": memory}
+    settings.ENABLE_MFE_CONFIG_API = True
+    pages = importlib.import_module(kept.PAGES)
+    monkeypatch.setattr(pages, kept.CACHE, kept.OfTheSite(caches["default"]))
+    operator = get_user_model().objects.create_superuser("operator", "operator@platform.example", "edx")
+
+    def values(name):
+        return {"PLATFORM_NAME": name, "MFE_CONFIG": {"SITE_NAME": name}, "course_org_filter": "Acme"}
+
+    def shown(cookie=None):
+        client = client_of(None, HOST)
+        if cookie is not None:
+            client.cookies[site_config.PREVIEW_COOKIE] = cookie
+        return [
+            {name for name in ("Before", "A draft", "After") if name in body_of(client.get(path))}
+            for path in ("/about", "/login", "/api/mfe_config/v1")
+        ]
+
+    api.set_site_values(HOST, values("Before"))
+    site_config.save_draft(HOST, values("A draft"), actor=operator)
+    cookie = site_config.preview_cookie(HOST, actor=operator)
+    for _ in range(2):
+        assert shown(cookie) == [{"A draft"}] * 3
+        assert shown() == [{"Before"}] * 3
+    api.set_site_values(HOST, values("After"))
+    assert shown() == [{"After"}] * 3
+
+
 def test_an_answer_to_an_open_assessment_and_what_is_said_of_it_are_found_on_their_own_site_only(
     people, site, monkeypatch
 ):
@@ -328,7 +363,7 @@ def test_an_answer_to_an_open_assessment_and_what_is_said_of_it_are_found_on_the
 
     assert rows.cut_models() >= {Assessment, AssessmentPart, SubmissionGradingLock}
     # The platform's test settings have no cache.
-    monkeypatch.setattr(submissions, kept.CACHE, kept.OfTheSite(LocMemCache("answers", {})))
+    monkeypatch.setattr(submissions, kept.CACHE, kept.OfTheTenant(LocMemCache("answers", {})))
     ids = {}
     for org, key in KEYS.items():
         item = {"student_id": org, "course_id": str(key), "item_id": org, "item_type": "openassessment"}
