@@ -27,6 +27,7 @@ from rest_framework.generics import GenericAPIView
 
 from ccx_tenancy.conf import conf
 from ccx_tenancy.hosts.openedx import rows
+from ccx_tenancy.hosts.openedx.modules import is_reading
 from ccx_tenancy.hosts.openedx.sight import sight_of_request
 from ccx_tenancy.hosts.openedx.targets import NOTHING, ORIGINAL, Target, found_in
 from ccx_tenancy.partition import policy
@@ -143,9 +144,9 @@ def _is_seen(path: str, seen: Q) -> Q:
 
 def courses_seen() -> Q | None:
     """Return the condition for the rows that say in which course a video is, of courses in sight; None where nothing is
-    hidden. No query; and while the host reads its modules, before its tables are there, no look at tenants."""
+    hidden, and while the host reads its modules: before its tables are there, or when somebody asks first. No query."""
     block_of = _block_of.get()
-    if (block_of is None and crum.get_current_request() is None) or not policy.has_tenants():
+    if (block_of is None and crum.get_current_request() is None) or is_reading() or not policy.has_tenants():
         return None
     found = _seen_by_whoever_asks()
     if block_of is None:

@@ -1,5 +1,8 @@
 """Rows of other tenants, on stand-ins of the host's tables: what a request's reads leave out."""
 
+import sys
+from importlib import import_module
+
 import crum
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -124,6 +127,19 @@ def test_a_queryset_that_was_made_before_the_request_is_cut_when_it_is_copied(pe
     made = CourseOverview.objects.all()
     with Visit("acme.localhost"):
         assert courses(made.all()) == ACME
+
+
+def test_what_a_module_keeps_is_not_cut_to_the_site_that_was_asked_when_it_was_read(people, tmp_path, monkeypatch):
+    models = CourseOverview.__module__
+    text = f"from {models} import CourseOverview\nFOUND = CourseOverview.objects.all()\n"
+    (tmp_path / "read_late_in_the_lms.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with Visit("acme.localhost", people["acme_learner"]):
+        kept = import_module("read_late_in_the_lms").FOUND
+        del sys.modules["read_late_in_the_lms"]
+        assert courses(kept.all()) == ACME
+    with Visit("globex.localhost", people["globex_learner"]):
+        assert courses(kept.all()) == courses() != set()
 
 
 def test_links_between_rows_are_followed_wherever_they_lead(people):

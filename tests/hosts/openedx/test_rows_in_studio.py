@@ -1,5 +1,8 @@
 """Rows that a request in Studio does not see, on stand-ins of the host's tables."""
 
+import sys
+from importlib import import_module
+
 import crum
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -76,6 +79,22 @@ class Asked:
 def found_by(user):
     with Asked(user):
         return set(User.objects.values_list("username", flat=True))
+
+
+READ_LATE = "from django.contrib.auth.models import User\nFOUND = User.objects.all()\n"
+
+
+def test_what_a_module_keeps_is_not_cut_to_who_asked_when_it_was_read(people, tmp_path, monkeypatch):
+    (tmp_path / "read_late_in_studio.py").write_text(READ_LATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    with Asked(people["author"]):
+        kept = import_module("read_late_in_studio").FOUND
+        del sys.modules["read_late_in_studio"]
+        assert "stranger" not in set(kept.all().values_list("username", flat=True))
+    with Asked(people["stranger"]):
+        assert {"stranger"} <= set(kept.all().values_list("username", flat=True)) <= found_by(people["stranger"])
+    with Asked(account("root", is_superuser=True)):
+        assert kept.all().count() == User.objects.count()
 
 
 @pytest.fixture

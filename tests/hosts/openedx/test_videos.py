@@ -1,6 +1,7 @@
 """Videos and transcripts, on stand-ins of the host's models: found by whoever sees a course in which the video is."""
 
 import sys
+from importlib import import_module
 from types import ModuleType
 
 import crum
@@ -129,6 +130,19 @@ def test_a_view_that_took_its_rows_when_its_module_was_read_has_those_in_sight(a
     assert {row.edx_video_id for row in VideosView().get_queryset()} == {"Acme", "both", "none"}
     asked_by(account("super", None, is_superuser=True))
     assert VideosView().get_queryset().count() == 5
+
+
+def test_a_view_whose_module_is_read_while_somebody_asks_is_not_cut_to_what_that_one_sees(
+    asked_by, tmp_path, monkeypatch
+):
+    (tmp_path / "read_late_videos.py").write_text(
+        f"from {Video.__module__} import Video\nFOUND = Video.objects.all()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    asked_by(account("author", "Acme"))
+    found = import_module("read_late_videos").FOUND
+    del sys.modules["read_late_videos"]
+    assert found.count() == 5 and Video.objects.count() == 3
 
 
 def test_modules_may_be_read_before_there_are_tables(db):
