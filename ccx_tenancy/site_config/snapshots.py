@@ -110,6 +110,13 @@ def own_organizations_only(snapshot: Snapshot, tenant: TenantContext | None) -> 
     )
 
 
+def organizations_shown(wanted: Any, tenant: TenantContext) -> Any:
+    """Return what ``course_org_filter`` means on a tenant's site that stores ``wanted``: the tenant's own organizations
+    among those that it names, or all of them."""
+    stored = Snapshot(tenant.site_id, {ORG_FILTER: wanted}, enabled=True, revision=0)
+    return own_organizations_only(stored, tenant).values.get(ORG_FILTER) or sorted(tenant.organizations)
+
+
 def current() -> Snapshot:
     """Return the values that apply here: those of the current tenant's or host's site, or nothing."""
     stack = _stack.get()

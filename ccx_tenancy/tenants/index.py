@@ -22,6 +22,7 @@ from ccx_tenancy.tenants.models import Tenant, fold
 
 _CACHE = "tenants.index"
 _SITES = "tenants.sites"
+_OWNERS = "tenants.owners_of_sites"
 _PLATFORM = "tenants.platform_organizations"
 
 
@@ -188,6 +189,16 @@ def platform_site_id(host: str) -> int | None:
 def platform_site_ids() -> list[int]:
     """Return the Sites that belong to no tenant. No query after the first for each revision."""
     return list(_platform_sites().values())
+
+
+def owner_of_site(site_id: int) -> TenantContext | None:
+    """Return the tenant that has that Site, on that site, or None: it is the platform's own, or there is none such."""
+    known = index()
+    caches = revisions.view().caches
+    found: tuple[Index, dict[int | None, TenantContext]] | None = caches.get(_OWNERS)
+    if found is None or found[0] is not known:
+        found = caches[_OWNERS] = (known, {one.site_id: one for one in known.hosts.values()})
+    return found[1].get(site_id)
 
 
 def platform_organizations() -> frozenset[str]:

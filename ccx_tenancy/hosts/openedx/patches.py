@@ -18,7 +18,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
 from ccx_tenancy.conf import conf
-from ccx_tenancy.context import current_scope
+from ccx_tenancy.context import current_scope, current_tenant
 from ccx_tenancy.hosts.openedx import bought, discussions, kept, lti, programs, providers, rows, studio, videos
 from ccx_tenancy.hosts.openedx.enrollment import may_enroll
 from ccx_tenancy.hosts.openedx.roles import context_of
@@ -29,9 +29,10 @@ from ccx_tenancy.hosts.openedx.targets import Patch, Target, found_in, of_manage
 from ccx_tenancy.middleware.tenant_access import guard_authenticator
 from ccx_tenancy.partition.policy import LMS, STUDIO, named_by_key
 from ccx_tenancy.site_config import org_values, secrets
-from ccx_tenancy.site_config.snapshots import copied, snapshot_of
+from ccx_tenancy.site_config.schema import ORG_FILTER
+from ccx_tenancy.site_config.snapshots import copied, organizations_shown, snapshot_of
 from ccx_tenancy.tenants import revisions
-from ccx_tenancy.tenants.index import index
+from ccx_tenancy.tenants.index import index, owner_of_site
 
 logger = logging.getLogger(__name__)
 
@@ -188,7 +189,7 @@ def _previewed(site_id: int, values: Mapping[str, Any]) -> Any:
     return made
 
 
-# Secrets
+# Secrets, and the organizations that a tenant's site shows
 
 
 def _secrets() -> list[Target]:
@@ -199,6 +200,9 @@ def _secrets() -> list[Target]:
 def _make_get_value(original: Any) -> Any:
     def get_value(self: Any, name: str, default: Any = None) -> Any:
         value = original(self, name, default)
+        if name == ORG_FILTER and (tenant := owner_of_site(self.site_id)) is not None:
+            # The host takes a site without a filter for one that shows whatever no other one claims.
+            return organizations_shown(value, tenant)
         if type(value) is not str and secrets.is_sealed(value):
             try:
                 return secrets.unseal(value)
@@ -305,6 +309,9 @@ def _bought_courses() -> list[Target]:
 def _make_site_orgs(original: Any) -> Any:
     def get_current_site_orgs() -> Any:
         found = original()
+        tenant = current_tenant()
+        if not found and tenant is not None:
+            found = organizations_shown(None, tenant)
         return bought.organizations_shown(found) if bought.is_going_through_rows() else found
 
     return get_current_site_orgs
@@ -424,8 +431,11 @@ PATCHES: Mapping[str, Patch] = MappingProxyType(
         ),
         "secrets": Patch(
             _secrets,
-            "Secrets are sealed in the host's table, and the host reads them by this function.",
-            "Without it the host gets the sealed form of a secret, which opens nothing.",
+            "Secrets are sealed in the host's table, and the host reads them by this function. It reads by it, too, of"
+            " which organizations a site shows courses and reminds learners: of whatever nobody claims, where the site"
+            " names none.",
+            "Without it the host gets the sealed form of a secret, which opens nothing; and searches and reminders of a"
+            " tenant's site that has no course_org_filter, or an old one, are about other people's courses.",
         ),
         "bearer_tokens": Patch(
             _bearer_tokens,

@@ -255,6 +255,29 @@ def test_a_platforms_site_speaks_for_what_its_filter_names_letter_by_letter(acme
     assert SiteConfiguration.get_all_orgs() == {"Acme", "AcmeLabs", "One", "Two", "Deux"}
 
 
+def test_a_tenants_site_shows_the_tenants_own_organizations_whatever_its_filter_says(acme, host):
+    def shown(site):
+        return SiteConfiguration.objects.get(site__domain=site).get_value("course_org_filter")
+
+    labs = tenants.add_domain(acme, "labs.localhost")
+    SiteConfiguration.objects.create(site=labs.site, enabled=True, site_values={"course_org_filter": "AcmeLabs"})
+    everything, nothing = platform_site("one.localhost", ["One", "Acme"]), platform_site("two.localhost", None)
+    assert shown("acme.localhost") == ["Acme", "AcmeLabs"]
+    assert shown("labs.localhost") == "AcmeLabs"
+    # The host's own admin and commands write what they are given.
+    SiteConfiguration.objects.get(site=labs.site).delete()
+    left = SiteConfiguration(site=labs.site, enabled=True, site_values={"course_org_filter": ["AcmeLabs", "Globex"]})
+    left.save()
+    assert shown("labs.localhost") == ["AcmeLabs"]
+    tenants.remove_organization(acme, "AcmeLabs")
+    assert shown("labs.localhost") == ["Acme"]
+    assert everything.get_value("course_org_filter") == ["One", "Acme"]
+    assert nothing.get_value("course_org_filter") is None
+    for name, expected in (("acme.localhost", ["Acme"]), ("labs.localhost", ["Acme"]), ("one.localhost", None)):
+        with Asked(name):
+            assert host.get_current_site_orgs() == expected
+
+
 def test_an_organization_that_nobody_claims_has_the_default(acme):
     assert SiteConfiguration.get_value_for_org("Nobody", "PLATFORM_NAME", "default") == "default"
     assert not SiteConfiguration.has_org("Nobody")

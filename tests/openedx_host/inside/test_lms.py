@@ -296,6 +296,22 @@ def test_identity_providers_are_listed_on_their_own_site_only(people):
     assert elsewhere.get("/support/get_saml_providers/").json() == ["Globex"]
 
 
+def test_searches_and_reminders_of_a_tenants_site_are_about_its_own_courses_whatever_its_filter_says(site):
+    from django.contrib.sites.models import Site
+    from lms.lib.courseware_search.lms_filter_generator import LmsSearchFilterGenerator
+    from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
+
+    stored = SiteConfiguration.objects.get(site__domain=HOST)
+    for values in ({}, {"course_org_filter": ["Acme", "Globex"]}, {"course_org_filter": "Globex"}):
+        stored.site_values = values
+        stored.save()
+        site()
+        found = LmsSearchFilterGenerator()
+        assert found.field_dictionary()["org"] == ["Acme"]
+        assert "org" not in found.exclude_dictionary()
+        assert Site.objects.get(domain=HOST).configuration.get_value("course_org_filter") == ["Acme"]
+
+
 def test_the_footer_is_that_of_the_site_whoever_was_asked_first(people, monkeypatch):
     from django.core.cache.backends.locmem import LocMemCache
     from lms.djangoapps.branding.models import BrandingApiConfig

@@ -131,8 +131,8 @@ def hides_site(number: int) -> bool:
         return False
     if who.tenant is not None:
         return number != who.tenant.site_id
-    own = set(tenants_of(who))
-    return any(one.site_id == number and one.id not in own for one in index.index().hosts.values())
+    owner = index.owner_of_site(number)
+    return owner is not None and owner.id not in tenants_of(who)
 
 
 def cut_organizations(found: QuerySet[Any]) -> QuerySet[Any]:
