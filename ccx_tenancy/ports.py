@@ -200,7 +200,8 @@ class Host(Protocol):
 
     def has_direct_role(self, user: Any, organization: str, key: str, surface: str) -> bool:
         """Whether the host itself gives a signed-in user a role on what ``key`` names (any text of a key, never
-        trusted to be a valid one; empty: on the organization, given folded). Asked where no membership opens it."""
+        trusted to be a valid one; empty: on anything of the organization, given folded). Asked where no membership
+        opens it."""
 
     def create_account(self, username: str, email: str, password: str) -> AbstractBaseUser:
         """Make an account, with all that the host expects of one, in the caller's transaction, and return it. Its

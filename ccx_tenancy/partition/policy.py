@@ -182,12 +182,13 @@ def _is_visible(scope: OrgScope, named: Named, user: Any, surface: str) -> bool:
 
 def has_direct_role(user: Any, named: Named, surface: str) -> bool:
     """Whether the host itself gives the user a role on what was named, where that counts: not on a tenant's LMS site,
-    and within a tenant only for the tenant's own organizations."""
+    and within a tenant only for the tenant's own organizations. Who has one in Studio on anything of an organization
+    may say its name too, as the settings of a course and the lists of its tags do."""
     tenant = deciding_tenant(user, surface)
     owner = tenant_index.index().organizations.get(named.organization)
     if tenant is not None and (surface == LMS or owner is None or owner.id != tenant.id):
         return False
-    if owner is not None and not (named.key and owner.is_active):
+    if owner is not None and not (owner.is_active and (named.key or surface == STUDIO)):
         return False
     if not _is_signed_in(user):
         return False

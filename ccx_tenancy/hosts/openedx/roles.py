@@ -23,6 +23,8 @@ from ccx_tenancy.tenants.api import owner_of
 COACH = "ccx_coach"
 #: Roles of a course or library team that open Studio; in the LMS every role but the coach's counts.
 STUDIO_ROLES = ("instructor", "staff", "library_user")
+#: What a text ends with that names all keys that begin so.
+ALL = "*"
 #: The kinds of keys that lie in something; the last one is not in every release of opaque-keys.
 _KINDS = (LearningContextKey, UsageKey, AssetKey, *filter(None, (getattr(keys, "ContainerKey", None),)))
 
@@ -43,8 +45,10 @@ def direct_roles(user: Any, surface: str) -> DirectRoles:
 
 def has_direct_role(user: Any, organization: str, key: str, surface: str) -> bool:
     """Whether the user holds a role of the host on the course or library of ``key``, or, for an organization that no
-    tenant owns, on the organization. One query."""
-    context = context_of(key)
+    tenant owns, on the organization; without a key, on anything of the organization. One query, or two."""
+    if not key:
+        return _has_role_in(user, organization, surface)
+    context = context_of(key) or _context_of_all(key)
     if context is not None and str(context) in authz.granted(user, surface):
         return True
     if isinstance(context, LibraryLocatorV2):
@@ -60,6 +64,31 @@ def has_direct_role(user: Any, organization: str, key: str, surface: str) -> boo
         # No tenant's wall is in question, and a role on the organization is one on all that is in it.
         wanted |= Q(org__iexact=organization, course_id=CourseKeyField.Empty)
     return bool(wanted) and _access_roles(user, surface).filter(wanted).exists()
+
+
+def _has_role_in(user: Any, organization: str, surface: str) -> bool:
+    rows = _access_roles(user, surface).filter(org__iexact=organization)
+    if owner_of(organization) is not None:
+        # In a tenant a role on the whole organization comes with a membership, or does not count.
+        rows = rows.exclude(course_id=CourseKeyField.Empty)
+    if rows.exists():
+        return True
+    grants: bool = library_grants(user.pk).filter(library__org__short_name__iexact=organization).exists()
+    return grants
+
+
+def _context_of_all(key: str) -> Any:
+    """Return the course all of whose blocks are named, by the beginning that their keys have in common, or None: so
+    Studio asks how many tags each has. Not where another course of the organization begins so, too."""
+    namespace, _, rest = key.partition(":")
+    if namespace != "block-v1" or not rest.endswith(ALL):
+        return None
+    course = context_of(f"course-v1:{rest[: -len(ALL)]}")
+    if course is None:
+        return None
+    courses: Any = apps.get_model("course_overviews.CourseOverview")
+    names = courses._base_manager.filter(org__iexact=course.org).values_list("id", flat=True)
+    return None if any(str(one).startswith(str(course)) and one != course for one in names) else course
 
 
 def context_of(key: str) -> Any:
@@ -112,6 +141,13 @@ def grantees_in(organizations: Iterable[str]) -> QuerySet[Any]:
     grants: Any = apps.get_model("content_libraries.ContentLibraryPermission").objects
     rows: QuerySet[Any] = grants.filter(library__org__short_name__in=list(organizations), user__isnull=False)
     return rows.values("user_id")
+
+
+def teams_of(user_id: int, organizations: Iterable[str]) -> QuerySet[Any]:
+    """Return the roles of a user that open a course of those organizations in Studio, as a query."""
+    teams: Any = apps.get_model("student.CourseAccessRole").objects
+    rows: QuerySet[Any] = teams.filter(user_id=user_id, role__in=STUDIO_ROLES, org__in=list(organizations))
+    return rows.exclude(course_id=CourseKeyField.Empty)
 
 
 def in_teams_with(user_id: int) -> QuerySet[Any]:

@@ -5,8 +5,9 @@ In the LMS all rows of courses and people are cut (:mod:`ccx_tenancy.hosts.opene
 reads of courses, so there it is cut at the host's own functions (:mod:`ccx_tenancy.hosts.openedx.studio`). What is here
 it asks for by a name, an address or a number that says no organization, and makes nothing anew where it finds nothing.
 
-*People*: members of the tenants in sight, who is or was enrolled or in a team there, who is in the team of a course or
-library with the one who asks; platform operators and services. To people of no tenant, those of no tenant.
+*People*: members of the tenants in sight, and of one's own in which one is in the team of a course; who is or was
+enrolled or in a team there, who is in the team of a course or library with the one who asks; platform operators and
+services. To people of no tenant, those of no tenant.
 
 *By a number*: reruns, which whoever names any course of the own may dismiss, with the roles on a course that was not
 finished; and exams.
@@ -101,20 +102,23 @@ def _seen_people(sight: Sight) -> Q:
 class _Colleagues(NamedTuple):
     """The accounts that somebody finds: with something to do with those ``tenants``, whose organizations have those
     ``names``; with ``is_of_platform`` whoever is in no tenant, too; who is in a team with the user of that number
-    (None: where one tenant bounds what is seen, that is in there)."""
+    (None: where one tenant bounds what is seen, that is in there). ``joined`` are tenants by number with the number of
+    the user and the names of their organizations: of those in which the user is in the team of a course."""
 
     user_id: int | None
     tenants: tuple[int, ...]
     names: tuple[str, ...]
     is_of_platform: bool
     services: tuple[str, ...]
+    joined: tuple[tuple[int, int, tuple[str, ...]], ...]
 
     @classmethod
     def of(cls, sight: Sight) -> _Colleagues:
         """Return those of whoever has that sight."""
         services = tuple(sorted(service_users()))
         user_id = None if sight.is_of_one_tenant else sight.user.pk
-        return cls(user_id, sight.tenants, sight.names, not sight.is_of_tenants, services)
+        joined = tuple((one.id, sight.user.pk, tuple(sorted(one.organizations))) for one in sight.joined)
+        return cls(user_id, sight.tenants, sight.names, not sight.is_of_tenants, services, joined)
 
     def rows(self) -> QuerySet[Any]:
         """Return their ids."""
@@ -124,6 +128,9 @@ class _Colleagues(NamedTuple):
         if self.tenants:
             own = owned.filter(tenant_id__in=self.tenants)
             seen |= Q(Exists(members.filter(organization__in=own.values("organization_id"))))
+        for tenant_id, user_id, names in self.joined:
+            of_tenant = members.filter(organization__in=owned.filter(tenant_id=tenant_id).values("organization_id"))
+            seen |= Q(Exists(of_tenant)) & Q(Exists(roles.teams_of(user_id, names)))
         if self.is_of_platform:
             seen |= ~Q(Exists(members.filter(organization__in=owned.values("organization_id"))))
         if self.names:

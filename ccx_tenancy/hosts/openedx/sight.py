@@ -14,12 +14,14 @@ from organizations.models import Organization
 from ccx_tenancy.context import TenantContext, current_scope
 from ccx_tenancy.hosts.openedx import authz, roles
 from ccx_tenancy.hosts.openedx.rows.conditions import InRows
+from ccx_tenancy.membership import api as membership
 from ccx_tenancy.partition import policy
 from ccx_tenancy.partition.courses import counting_in
-from ccx_tenancy.tenants import index
+from ccx_tenancy.tenants import index, revisions
 from ccx_tenancy.tenants.api import fold, owner_of
 
 _KEPT = "_ccx_tenancy_sight"
+_NAMES = "hosts.openedx.organizations"
 
 
 class Sight:
@@ -78,6 +80,30 @@ class Sight:
         return tuple(sorted({owner.id for name in self.names if (owner := owner_of(name)) is not None}))
 
     @cached_property
+    def joined(self) -> tuple[TenantContext, ...]:
+        """The tenants besides those of which the user is a member, in a weaker role, in order: who is in the team of a
+        course there has its people, and its words for content, as the user's own. No query."""
+        if self.user is None or self.user.pk is None:
+            return ()
+        owners = {owner_of(name) for name in membership.memberships_of(self.user.pk)}
+        others = [one for one in owners if one is not None and one.is_active and one.id not in self.tenants]
+        return tuple(sorted((one for one in others if self._tenant in (None, one)), key=lambda tenant: tenant.id))
+
+    @cached_property
+    def worked_in(self) -> frozenset[str]:
+        """The folded names of the organizations of those tenants in which the user has a role on a course or library.
+        No query for whom there are none."""
+        if not self.joined:
+            return frozenset()
+        joined = frozenset(fold(name) for one in self.joined for name in one.organizations)
+        keys = {*self.keys, *self.granted_libraries}
+        return joined & {fold(one.organization) for key in keys for one in policy.named_by_key(key)}
+
+    def sees_or_works_in(self, organization: Any) -> bool:
+        """Whether an organization is in sight, or the user is in the team of a course or library of it."""
+        return self.sees(organization) or fold(str(organization)) in self.worked_in
+
+    @cached_property
     def keys(self) -> frozenset[str]:
         """The courses and old libraries on which the host itself gives a role. No query: the host asks for them too."""
         found = {str(row.course_id) for row in self._roles if row.course_id and row.role in roles.STUDIO_ROLES}
@@ -92,11 +118,6 @@ class Sight:
     def has_role_in(self, organization: str) -> bool:
         """Whether the host gives the user a role on anything of an organization, or on all of it."""
         return any(row.org and fold(row.org) == fold(organization) for row in self._roles)
-
-    @cached_property
-    def names_by_id(self) -> dict[int, str]:
-        """The short names of all organizations by their ids. One query."""
-        return dict(Organization.objects.values_list("pk", "short_name"))
 
     def of_organizations(self, prefix: str = "") -> Q:
         """Return the condition for rows whose Organization is found at ``prefix`` (``"org__"``). No query."""
@@ -175,6 +196,17 @@ class _Libraries(NamedTuple):
     def rows(self) -> QuerySet[Any]:
         """Return their ids."""
         return roles.library_grants(self.user_id).values("library_id")
+
+
+def organization_of(row: Any) -> str:
+    """Return the short name of the organization that a row has as its ``org``. No query where the process knows it."""
+    view = revisions.view()
+    number = view.number(revisions.TENANTS)
+    found: tuple[int, dict[int, str]] | None = view.caches.get(_NAMES)
+    if found is None or found[0] != number:
+        names = revisions.from_any_thread(lambda: dict(Organization.objects.values_list("pk", "short_name")))
+        found = view.caches[_NAMES] = (number, names)
+    return found[1].get(row.org_id) or str(row.org.short_name)
 
 
 def _is_open(key: str) -> bool:

@@ -21,7 +21,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ccx_tenancy.hosts.openedx import rows_in_studio, sources
 from ccx_tenancy.hosts.openedx.features import feature
-from ccx_tenancy.hosts.openedx.sight import Sight, sight_of, sight_of_request
+from ccx_tenancy.hosts.openedx.sight import Sight, organization_of, sight_of, sight_of_request
 from ccx_tenancy.hosts.openedx.targets import Entry, Patch, Target, module_if_there, of_managers
 
 #: Where the host's functions live.
@@ -170,7 +170,7 @@ def make_library_check(original: Any) -> Any:
 
 def _may_see_library(user: Any, library: Any) -> bool:
     sight = sight_of(user)
-    if sight is None or sight.sees(library.org.short_name):
+    if sight is None or sight.sees(organization_of(library)):
         return True
     return str(library.library_key) in sight.granted_libraries
 
@@ -218,20 +218,20 @@ def _predicate(decide: Callable[[Sight, list[str | None]], bool]) -> Any:
     def in_sight(user: Any, item: Any = None) -> bool:
         taxonomy = getattr(item, "taxonomy", None) or item
         sight = sight_of(user) if getattr(taxonomy, "pk", None) is not None else None
-        return sight is None or decide(sight, _organizations_of(sight, taxonomy))
+        return sight is None or decide(sight, _organizations_of(taxonomy))
 
     return import_module("rules").predicate(in_sight)
 
 
-def _organizations_of(sight: Sight, taxonomy: Any) -> list[str | None]:
+def _organizations_of(taxonomy: Any) -> list[str | None]:
     """Return the short names of the organizations a taxonomy is for, None among them where it is for all."""
-    return [sight.names_by_id.get(row.org_id, "") if row.org_id else None for row in taxonomy.taxonomyorg_set.all()]
+    return [organization_of(row) if row.org_id else None for row in taxonomy.taxonomyorg_set.all()]
 
 
 def _sees_taxonomy(sight: Sight, organizations: list[str | None]) -> bool:
     if not organizations:
         return not sight.is_of_tenants
-    return any(name is None or sight.sees(name) for name in organizations)
+    return any(name is None or sight.sees_or_works_in(name) for name in organizations)
 
 
 def _owns_taxonomy(sight: Sight, organizations: list[str | None]) -> bool:
@@ -255,7 +255,11 @@ def _filter_at(taxonomy: str) -> Callable[[Any], Any]:
 def _taxonomies_in(sight: Sight, taxonomy: str) -> Q:
     """Return the condition for rows whose taxonomy, found at ``taxonomy``, is in sight."""
     links = _model("content_tagging.TaxonomyOrg").objects.filter(taxonomy=OuterRef(taxonomy))
-    seen = Q(Exists(links.filter(Q(org=None) | sight.of_organizations("org__"))))
+    found = Q(org=None) | sight.of_organizations("org__")
+    if sight.worked_in:
+        # The platform itself shows who is in a course's team what the course may be tagged with.
+        found |= Q(org__tenant_organization__folded__in=sorted(sight.worked_in))
+    seen = Q(Exists(links.filter(found)))
     return seen if sight.is_of_tenants else seen | ~Q(Exists(links))
 
 
@@ -348,7 +352,7 @@ def make_ensure_organization(original: Any) -> Any:
     def ensure_organization(organization_short_name: str) -> Any:
         sight = sight_of_request()
         # To people of tenants an organization that is to be made is out of sight, too: it would be nobody's.
-        if sight is not None and not sight.sees(organization_short_name):
+        if sight is not None and not sight.sees_or_works_in(organization_short_name):
             exceptions = import_module("organizations.exceptions")
             raise exceptions.InvalidOrganizationException(f"There is no organization {organization_short_name!r}.")
         return original(organization_short_name)
@@ -365,12 +369,17 @@ def make_allowed_organizations(original: Any) -> Any:
             return sorted(sight.scope)
         found = original(user)
         if isinstance(found, QuerySet):  # Which the host may never read.
-            return found.filter(short_name__in=sorted(sight.scope))
+            return found.filter(Q(short_name__in=sorted(sight.scope)) | _worked_in(sight))
         # Where anybody may create, the host names no organization: any would do.
         everywhere = not found and not feature("ENABLE_CREATOR_GROUP", False)
-        return sorted(sight.scope) if everywhere else [name for name in found if sight.sees(name)]
+        return sorted(sight.scope) if everywhere else [name for name in found if sight.sees_or_works_in(name)]
 
     return get_allowed_organizations
+
+
+def _worked_in(sight: Sight) -> Q:
+    """Return the condition for organizations of whose courses' teams the user is, as a member of their tenant."""
+    return Q(tenant_organization__folded__in=sorted(sight.worked_in)) if sight.worked_in else Q(pk__in=[])
 
 
 def make_can_create_organizations(original: Any) -> Any:
@@ -397,7 +406,7 @@ def make_may_create(original: Any) -> Any:
 
     def may_create(user: Any, org: Any) -> bool:
         sight = sight_of(user)
-        if sight is not None and not (sight.sees(org) and (user.is_staff or _is_named_creator(sight, org))):
+        if sight is not None and not (sight.sees_or_works_in(org) and (user.is_staff or _is_named_creator(sight, org))):
             return False
         return bool(original(user, org))
 

@@ -7,12 +7,20 @@ from organizations.models import Organization
 
 from ccx_tenancy import api
 from ccx_tenancy.hosts.openedx import OpenEdxHost
+from ccx_tenancy.partition import policy
+from ccx_tenancy.partition.keys import Named
 from tests.hosts.openedx.standin.content_libraries.models import ContentLibrary, ContentLibraryPermission
+from tests.hosts.openedx.standin.course_overviews.models import CourseOverview
 from tests.hosts.openedx.standin.student.models import CourseAccessRole
 
 pytestmark = pytest.mark.django_db
 COURSE = "course-v1:Globex+GX1+2026"
 host = OpenEdxHost()
+
+
+@pytest.fixture(autouse=True)
+def this_host(settings):
+    settings.CCX_TENANCY = {"HOST": "ccx_tenancy.hosts.openedx.OpenEdxHost", "SURFACE": "studio"}
 
 
 @pytest.fixture
@@ -81,7 +89,36 @@ def test_a_library_team_opens_its_library_for_the_user_and_for_a_group(author):
     assert not host.has_direct_role(author, "globex", "lib:Globex:lib4", "studio")
 
 
-@pytest.mark.parametrize("key", ["", "course-v1:", "course-v1:Globex+*", "\x00", "lib:Globex", "Globex/GX1/2026/x"])
+def test_who_is_in_a_team_may_say_the_organizations_name_in_studio(author):
+    named = [Named("globex", "")]
+    assert not policy.may_name(author, named, policy.STUDIO)
+    grant(author, key="")
+    assert not policy.may_name(author, named, policy.STUDIO)
+    grant(author, role="beta_testers")
+    assert not policy.may_name(author, named, policy.STUDIO)
+    grant(author)
+    assert policy.may_name(author, named, policy.STUDIO) and not policy.may_name(author, named, policy.LMS)
+    assert not policy.may_name(author, [Named("globex", "*")], policy.STUDIO)
+    api.suspend_tenant("globex")
+    assert not policy.may_name(author, named, policy.STUDIO)
+
+
+def test_who_is_in_the_team_of_a_library_may_say_the_organizations_name_in_studio(author):
+    share(user=author)
+    assert policy.may_name(author, [Named("globex", "")], policy.STUDIO)
+
+
+def test_a_course_team_may_ask_for_all_blocks_of_its_course_and_of_no_other_that_begins_so(author):
+    grant(author)
+    CourseOverview.objects.create(id=CourseKey.from_string(COURSE), org="Globex")
+    assert host.has_direct_role(author, "globex", "block-v1:Globex+GX1+2026*", "studio")
+    for key in ("block-v1:Globex+GX1+202*", "block-v1:Globex+GX1*", "block-v1:Globex*", "course-v1:Globex+GX1+2026*"):
+        assert not host.has_direct_role(author, "globex", key, "studio")
+    CourseOverview.objects.create(id=CourseKey.from_string(f"{COURSE}B"), org="Globex")
+    assert not host.has_direct_role(author, "globex", "block-v1:Globex+GX1+2026*", "studio")
+
+
+@pytest.mark.parametrize("key", ["course-v1:", "course-v1:Globex+*", "\x00", "lib:Globex", "Globex/GX1/2026/x"])
 def test_what_is_no_key_is_nobodys(author, key):
     grant(author)
     assert not host.has_direct_role(author, "globex", key, "studio")

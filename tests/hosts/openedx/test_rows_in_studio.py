@@ -146,6 +146,13 @@ def test_the_team_of_one_foreign_course_or_library_finds_each_other(people):
     assert "helper" in found_by(people["author"])
 
 
+def test_a_member_in_the_team_of_a_course_finds_the_people_of_that_tenant(people):
+    role_on(people["learner"], "Acme", "instructor")
+    assert found_by(people["learner"]) == {"author", "staff", "learner", "super"}
+    role_on(people["learner"], "Globex", "instructor")
+    assert not {"stranger", "helper"} & found_by(people["learner"])
+
+
 def test_who_has_picked_one_tenant_finds_its_people_only_an_operator_too(people):
     for name in ("author", "super"):
         role_on(people[name], "Globex")

@@ -288,6 +288,35 @@ def test_a_taxonomy_is_seen_where_it_is_for_an_organization_in_sight_or_for_all(
     assert sees(operator, taxonomy("Globex"))
 
 
+@pytest.fixture
+def in_team(tenants):
+    """A learner of Acme who is in the team of a course there, and of one of Globex."""
+    user = User.objects.create_user("in_team", "in_team@acme.example", "edx")
+    api.add_member(user, "Acme", "learner")
+    roles = [CourseAccessRole(user=user, org=org, role="staff", course_id=key(org)) for org in ("Acme", "Globex")]
+    CourseAccessRole.objects.bulk_create(roles)
+    return user
+
+
+def test_who_is_in_a_courses_team_has_the_taxonomies_of_the_own_tenant(predicates, in_team, author):
+    sees = studio.make_seeing_rule(predicates)
+    assert [sees(in_team, taxonomy(name)) for name in ("Acme", "Globex", "Platform")] == [True, False, False]
+    assert not studio.make_changing_rule(predicates)(in_team, taxonomy("Acme"))
+    api.remove_member(in_team, "Acme")
+    assert not sees(in_team, taxonomy("Acme"))
+
+
+def test_who_is_in_a_courses_team_makes_in_the_own_tenant_what_the_host_allows(in_team, monkeypatch):
+    # Its table of creators has no stand-in.
+    monkeypatch.setattr(studio, "_is_named_creator", lambda sight, organization: True)
+    may_create = studio.make_may_create(lambda user, org: True)
+    assert [may_create(in_team, org) for org in ("Acme", "Globex", "Platform")] == [True, False, False]
+    allowed = studio.make_allowed_organizations(lambda user: ["Acme", "Globex"])
+    assert allowed(in_team) == ["Acme"]
+    rows = studio.make_allowed_organizations(lambda user: Organization.objects.all())(in_team)
+    assert [row.short_name for row in rows] == ["Acme"]
+
+
 def test_a_taxonomy_is_changed_only_where_it_is_nobody_elses_as_well(predicates, author, tenants):
     changes = studio.make_changing_rule(predicates)
     assert changes(author, taxonomy("Acme"))

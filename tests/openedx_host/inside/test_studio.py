@@ -166,6 +166,34 @@ class TestStudio(SharedModuleStoreTestCase):
         )
         assert "Globex" not in body_of(client_of(self.author, HOST).get("/home_library"))
 
+    def test_a_member_in_the_team_of_a_course_works_on_it_as_without_the_plug_in(self):
+        course = self.courses["Acme"]["course"].id
+        member = self._account("member", "acme", learner="Acme")
+        CourseInstructorRole(course).add_users(member)
+        client = client_of(member, HOST)
+        details = client.get(f"/api/contentstore/v1/course_details/{course}").json()
+        assert details["org"] == "Acme"
+        number = tagging.get_taxonomies().get(name="Acme taxonomy").pk
+        foreign = tagging.get_taxonomies().get(name="Globex taxonomy").pk
+        team = json.dumps({"role": "staff"}), "application/json"
+        tags = f"/api/content_tagging/v1/object_tags/{course}/"
+        answers = [
+            client.put(f"/api/contentstore/v1/course_details/{course}", details, content_type="application/json"),
+            client.get("/api/content_tagging/v1/taxonomies/?org=Acme"),
+            client.get(f"/api/content_tagging/v1/object_tag_counts/{str(course).replace('course-', 'block-')}*/"),
+            client.post(f"/course_team/{course}/learner@acme.example", *team),
+            client.put(tags, {"tagsData": [{"taxonomy": number, "tags": []}]}, content_type="application/json"),
+        ]
+        assert [one.status_code for one in answers] == [200, 200, 200, 204, 200], [*map(body_of, answers)]
+        assert "Acme taxonomy" in body_of(answers[1])
+        refused = [
+            client.get("/api/content_tagging/v1/taxonomies/?org=Globex"),
+            client.get("/api/content_tagging/v1/object_tag_counts/block-v1:Globex+GX1+2026*/"),
+            client.post(f"/course_team/{course}/stranger@globex.example", *team),
+            client.put(tags, {"tagsData": [{"taxonomy": foreign, "tags": []}]}, content_type="application/json"),
+        ]
+        assert [one.status_code for one in refused] == [404, 404, 404, 400], [*map(body_of, refused)]
+
     def test_with_partitioning_off_global_staff_see_everything(self):
         with override_settings(CCX_TENANCY={**settings.CCX_TENANCY, "PARTITION_GLOBAL_STAFF": False}):
             body = body_of(client_of(self.staff, HOST).get("/api/contentstore/v1/home/courses"))
