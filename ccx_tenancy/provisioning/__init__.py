@@ -4,7 +4,7 @@ It composes the rooms below (rows, values), so that each of them stays ignorant 
 docs/decisions/0004-provisioning-composes-the-rooms.rst.
 """
 
-from ccx_tenancy.provisioning.adopt import Adoption, adopt_sites, plan_adoption
+from ccx_tenancy.provisioning.adopt import Adoption, adopt_sites, check_adoption, plan_adoption
 from ccx_tenancy.provisioning.apply import Applied, Failure, apply_document, plan_document
 from ccx_tenancy.provisioning.create import create_tenant
 from ccx_tenancy.provisioning.describe import describe_tenant
@@ -20,6 +20,7 @@ __all__ = [
     "Plan",
     "adopt_sites",
     "apply_document",
+    "check_adoption",
     "create_tenant",
     "describe_tenant",
     "ensure_site",

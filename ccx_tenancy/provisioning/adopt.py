@@ -67,14 +67,20 @@ def plan_adoption(domains: Iterable[str] | None = None) -> list[Adoption]:
     return list({by_domain[domain].site.pk: by_domain[domain] for domain in domains}.values())
 
 
+def check_adoption(domains: Iterable[str] | None = None) -> list[Adoption]:
+    """Return what :func:`adopt_sites` would make, and raise what it would."""
+    wanted = [one for one in plan_adoption(domains) if domains is not None or not one.skipped]
+    reasons = [f"{one.domain}: {reason}" for one in wanted for reason in (one.skipped, *one.conflicts) if reason]
+    if reasons:
+        raise Conflict("; ".join(reasons))
+    return wanted
+
+
 def adopt_sites(domains: Iterable[str] | None = None, *, actor: Any = None) -> list[Adoption]:
     """Make the planned tenants, all or none, and return them. Raises Conflict, with every reason, where one cannot be
     made; name the ``domains`` to adopt the others."""
     with transaction.atomic():
-        wanted = [one for one in plan_adoption(domains) if domains is not None or not one.skipped]
-        reasons = [f"{one.domain}: {reason}" for one in wanted for reason in (one.skipped, *one.conflicts) if reason]
-        if reasons:
-            raise Conflict("; ".join(reasons))
+        wanted = check_adoption(domains)
         for one in wanted:
             tenants.create_rows(
                 one.key,

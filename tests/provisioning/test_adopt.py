@@ -135,9 +135,15 @@ def test_the_plan_says_which_organizations_would_be_made(capsys):
     assert [one["missing"] for one in json.loads(capsys.readouterr().out) if not one["skipped"]] == [["AcmeLab"]]
 
 
-def test_the_command_refuses_a_conflict_in_one_line():
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--dry-run", "--format", "json")])
+def test_the_command_refuses_a_conflict_in_one_line_also_after_it_has_shown_the_plan(options, capsys):
     site("one.localhost", "Shared")
     site("two.localhost", "Shared")
+    site("acme.localhost", "Acme")
     with pytest.raises(CommandError, match="is named by") as raised:
-        call_command("tenancy", "adopt")
+        call_command("tenancy", "adopt", *options)
     assert raised.value.returncode == 1
+    said = capsys.readouterr().out
+    assert ("acme.localhost" in said) == bool(options) and "would be adopted" not in said
+    call_command("tenancy", "adopt", "acme.localhost", *options)
+    assert "acme.localhost" in capsys.readouterr().out

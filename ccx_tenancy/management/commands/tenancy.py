@@ -30,7 +30,7 @@ from ccx_tenancy.management.command import (
 )
 from ccx_tenancy.management.output import as_json, printable, table
 from ccx_tenancy.management.plans import item_data, item_lines
-from ccx_tenancy.provisioning import Adoption, Applied, Failure, Item, adopt_sites, plan_adoption
+from ccx_tenancy.provisioning import Adoption, Applied, Failure, Item, adopt_sites, check_adoption, plan_adoption
 from ccx_tenancy.site_config import api as site_config
 from ccx_tenancy.site_config.documents import parse
 from ccx_tenancy.tenants import api as tenants
@@ -220,6 +220,8 @@ class Command(SubcommandsCommand):
         for one in found:
             for warning in one.warnings:
                 self.warn(printable(f"{one.domain}: {warning}"))
+        if options["dry_run"]:
+            check_adoption(domains)
         if options["format"] == "table":
             ready = [one for one in found if not one.skipped and not one.conflicts]
             done = "would be adopted" if options["dry_run"] else "adopted"
