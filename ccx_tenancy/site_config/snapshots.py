@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ccx_tenancy.conf import conf
@@ -96,15 +97,12 @@ def own_organizations_only(snapshot: Snapshot, tenant: TenantContext | None) -> 
     wanted = snapshot.values.get(ORG_FILTER)
     if tenant is None or not wanted:
         return snapshot
-    # A host's own table may hold anything.
-    names = wanted if isinstance(wanted, list) else [wanted]
-    folded = {fold(name) for name in tenant.organizations}
-    own = [name for name in names if isinstance(name, str) and fold(name) in folded]
-    if len(own) == len(names):
+    own = _own_among(wanted, tenant)
+    if len(own) == (len(wanted) if isinstance(wanted, list) else 1):
         return snapshot
     values = {name: value for name, value in snapshot.values.items() if name != ORG_FILTER or own}
     if own:
-        values[ORG_FILTER] = own
+        values[ORG_FILTER] = list(own)
     return Snapshot(
         snapshot.site_id, values, enabled=snapshot.enabled, revision=snapshot.revision, draft=snapshot.draft
     )
@@ -113,8 +111,22 @@ def own_organizations_only(snapshot: Snapshot, tenant: TenantContext | None) -> 
 def organizations_shown(wanted: Any, tenant: TenantContext) -> Any:
     """Return what ``course_org_filter`` means on a tenant's site that stores ``wanted``: the tenant's own organizations
     among those that it names, or all of them."""
-    stored = Snapshot(tenant.site_id, {ORG_FILTER: wanted}, enabled=True, revision=0)
-    return own_organizations_only(stored, tenant).values.get(ORG_FILTER) or sorted(tenant.organizations)
+    own = _own_among(wanted, tenant)
+    if not own:
+        return sorted(tenant.organizations)
+    return wanted if isinstance(wanted, str) else list(own)
+
+
+def _own_among(wanted: Any, tenant: TenantContext) -> tuple[str, ...]:
+    # A host's own table may hold anything.
+    names = wanted if isinstance(wanted, list) else [wanted]
+    return _own(tuple(name for name in names if isinstance(name, str)), tenant.organizations)
+
+
+@lru_cache(maxsize=1024)
+def _own(names: tuple[str, ...], organizations: frozenset[str]) -> tuple[str, ...]:
+    folded = {fold(name) for name in organizations}
+    return tuple(name for name in names if fold(name) in folded)
 
 
 def current() -> Snapshot:
